@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,16 +10,22 @@ import numpy as np
 import pytest
 
 from histoseek.api import Archive
+from histoseek.archive.tuning_file import Tuning, write_tuning
+from histoseek.errors import ArchiveBusy, ConfigurationError, InputError
 from histoseek.evaluation.cohort import load_cohort
+from histoseek.evaluation.evaluate import evaluate
 from histoseek.evaluation.neighbours import Fold, rank
 from histoseek.evaluation.per_query import compute_values
+from histoseek.evaluation.settings import DEFAULT_SYSTEMS, EvaluationSpec
+from histoseek.evaluation.systems.registry import make_systems
 from histoseek.evaluation.tuning.candidates import GLOBAL, count_learned, list_stages
 from histoseek.evaluation.tuning.cross_validation import JUDGED, CrossValidation
-from histoseek.evaluation.tuning.fitted import fit_ranking, fit_slides_metric, measure_distances
+from histoseek.evaluation.tuning.fitted import FittedRanking, fit_ranking, fit_slides_metric, measure_distances
 from histoseek.evaluation.tuning.folds import deal_folds, deal_sites, join_owners
 from histoseek.evaluation.tuning.nested import choose_nested
 from histoseek.evaluation.tuning.slides import TuningSlides, draw_slides, read_slides
 from histoseek.evaluation.tuning.tune import TuningSpec, tune
+from histoseek.mosaics.distances import Fusion
 from histoseek.ranking.metric import LinearMap, Metric
 from histoseek.ranking.settings import PLAIN, DiffusionSettings, RankingSettings
 from tests.evaluation.archives import labelled_archive
@@ -129,20 +136,20 @@ def test_nothing_of_slides_held_out_is_fitted(slides: TuningSlides, settings: Ra
 
 def test_the_outer_fold_is_neither_fitted_on_nor_asked_nor_found(slides: TuningSlides) -> None:
     folds = deal_folds(slides.owners, 0)
-    validation = CrossValidation(slides, folds, slides.exclusions, 0)
+    validation = CrossValidation(slides, folds, 0)
     settings = replace(LEARNED, diffusion=DiffusionSettings(0.5, 5, 0.8))
     found = validation.rank_fold(settings, 1, 2)
     assert set(folds[found.queries]) == {1}
     assert 2 not in set(folds[found.slides.ravel()])
     scrambled = replace(slides, labels=np.where(folds == 2, 0, slides.labels))
-    again = CrossValidation(scrambled, folds, slides.exclusions, 0).rank_fold(settings, 1, 2)
+    again = CrossValidation(scrambled, folds, 0).rank_fold(settings, 1, 2)
     np.testing.assert_array_equal(found.slides, again.slides)
     assert set(folds[validation.get_queries(2)]) == {0, 1, 3, 4}
     # Both directions of a pair of folds, and all folds, have results of their own.
     assert len({validation.measure(settings, outer)[:, JUDGED].tobytes() for outer in (None, 1, 2)}) == 3
 
 
-def test_a_leak_is_caught(tmp_path: Path) -> None:
+def test_a_leak_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Labels that are drawn for each patient: whoever judges on the patients that were fitted on finds them in the
     vectors, which tell patients apart; nobody else can."""
     rng = np.random.default_rng(0)
@@ -153,13 +160,19 @@ def test_a_leak_is_caught(tmp_path: Path) -> None:
     slides = read_slides(cohort, np.arange(40))
     chance = judge(PLAIN, slides, np.arange(40))
     assert judge(LEARNED, slides, np.arange(40)) > chance + 0.3
-    nested = choose_nested(slides, deal_folds(slides.owners, 0), slides.exclusions, list_stages(())[1:3])
+    nested = choose_nested(slides, deal_folds(slides.owners, 0), list_stages(())[1:3])
     gain = nested.gains[0]
     assert (gain.metric, gain.plain) == ("MAP@5", pytest.approx(chance, abs=0.02))
     assert abs(gain.tuned - chance) < 0.15 and gain.p > 0.05
+    # So does the system that evaluations have, and tuning itself; one that is fitted on all would be far above.
+    everyone = np.arange(40)
+    monkeypatch.setattr("histoseek.evaluation.systems.tuned.list_stages", lambda _: (lambda _: [LEARNED],))
+    [system] = make_systems(["tuned"], cohort, 0)
+    found = rank(system, Fold(everyone, everyone, slides.exclusions), slides.labels, 10)
+    assert abs(np.nanmean(compute_values(found, slides.labels)[:, JUDGED]) - chance) < 0.15
+    try_only(LEARNED, monkeypatch)
     outcome = tune(archive, TuningSpec())
     assert not outcome.is_adopted and archive.tuning is None
-    assert abs(outcome.tuning.card.gains[0].tuned - chance) < 0.15
 
 
 def test_of_settings_that_are_as_good_the_simplest_is_chosen(slides: TuningSlides) -> None:
@@ -167,3 +180,92 @@ def test_of_settings_that_are_as_good_the_simplest_is_chosen(slides: TuningSlide
     by_parts = [PLAIN, GLOBAL, replace(PLAIN, shrinkage=0.9), replace(PLAIN, shrinkage=0.4)]
     by_parts += [replace(PLAIN, shrinkage=0.9, diffusion=graph), replace(LEARNED, diffusion=graph)]
     assert sorted(by_parts, key=count_learned) == by_parts
+
+
+def copied(labelled: Path, folder: Path) -> Archive:
+    return Archive.open(shutil.copytree(labelled, folder / "archive"))
+
+
+def try_only(settings: RankingSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("histoseek.evaluation.tuning.tune.list_stages", lambda _: (lambda _: [settings],))
+
+
+def test_what_wins_is_adopted_and_search_ranks_by_it(
+    labelled: Path, slides: TuningSlides, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    try_only(LEARNED, monkeypatch)
+    archive = copied(labelled, tmp_path)
+    tried = archive.tune(dry_run=True)
+    assert tried.is_adopted and not tried.is_stored and archive.tuning is None
+    outcome = archive.tune()
+    tuning, gain = archive.tuning, outcome.card.gains[0]
+    assert tuning is not None and outcome.is_stored and "adopted" in outcome.verdict
+    assert (tuning.settings, tuning.column, tuning.slides) == (LEARNED, "diagnosis", 48)
+    assert tuning.card == tried.card and [t.settings for t in tuning.card.tried] == [PLAIN, LEARNED]
+    assert gain.tuned > gain.plain and gain.p < 0.05 and gain.low > 0
+    everyone = np.arange(48)
+    fitted = FittedRanking(tuning.settings, tuning.metric, tuning.fusion)
+    expected = 1 - measure_distances(fitted, slides, np.array([7]), everyone)[0]
+    found = archive.search(like="slide-007", k=48).results
+    assert [r.score for r in found] == pytest.approx([expected[int(r.slide_id[-3:])] for r in found], abs=1e-4)
+    # What no longer wins is removed, and so is what is reset.
+    try_only(PLAIN, monkeypatch)
+    again = archive.tune()
+    assert archive.tuning is None and again.has_replaced and "is removed" in again.verdict
+    write_tuning(archive.layout, tuning)
+    assert archive.reset_tuning() and not archive.reset_tuning() and archive.tuning is None
+
+
+def test_searches_say_when_a_tuning_no_longer_fits(labelled: Path, tmp_path: Path) -> None:
+    archive = copied(labelled, tmp_path)
+    space = archive.require_space().slides_fingerprint
+    tuning = Tuning(space, 48, "", "diagnosis", PLAIN, Metric(), Fusion(0.5, 0.5))
+    write_tuning(archive.layout, tuning)
+    assert not any("tuned" in warning for warning in archive.search(like="slide-007").warnings)
+    write_tuning(archive.layout, replace(tuning, slides=20))
+    outgrown = "the archive had 20 slides when it was tuned and has 48 now: run `histoseek tune` again"
+    assert outgrown in archive.search(like="slide-007").warnings
+    assert outgrown not in archive.search(like="slide-007", distance="global").warnings
+    write_tuning(archive.layout, replace(tuning, space="gone"))
+    results = archive.search(like="slide-007")
+    assert results.query.distance == "symmetric"
+    assert any("vectors that it no longer has" in warning for warning in results.warnings)
+    assert archive.reset_tuning()
+    assert not any("vectors that it no longer has" in w for w in archive.search(like="slide-007").warnings)
+
+
+def test_a_tuned_archive_is_evaluated_as_it_ranks(
+    labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("tuning.tune", "systems.tuned"):
+        monkeypatch.setattr(f"histoseek.evaluation.{module}.list_stages", lambda _: (lambda _: [LEARNED],))
+    archive = copied(labelled, tmp_path)
+    assert archive.tune().is_stored
+    spec = EvaluationSpec(site_columns=())
+    names = [result.name for result in evaluate(archive, spec).results]
+    assert names == ["tuned", *DEFAULT_SYSTEMS]
+    assert evaluate(archive, replace(spec, systems=("global",))).results[0].name == "global"
+
+
+def test_what_cannot_be_tuned_by_is_refused(labelled: Path, tmp_path: Path) -> None:
+    archive = copied(labelled, tmp_path)
+    for number, record in enumerate(archive.records()):
+        one = {"organ": "same", "stain": "a" if number < 3 else "", "site": record.diagnosis}
+        archive.update(record.slide_id, one)
+    refusals = {
+        ("organ", ()): "all slides with a value in the column 'organ' have the same one",
+        ("stain", ()): "too few to tune by: .* are needed|have the same one",
+        ("site", ("diagnosis",)): "share their site are of one diagnosis",
+        ("diagnosis", ("organ",)): "all slides have the same organ",
+        ("diagnosis", ("stain",)): "45 of 48 labelled slides have no value in the column 'stain'",
+        ("nothing", ()): "no such column",
+        ("diagnosis", ("nothing",)): "no such column",
+    }
+    for (label, sites), message in refusals.items():
+        with pytest.raises(InputError, match=message):
+            archive.tune(label, sites)
+    with pytest.raises(ConfigurationError, match="is the label"):
+        archive.tune("diagnosis", ["diagnosis"])
+    with archive.writing(), pytest.raises(ArchiveBusy):
+        Archive.open(archive.path).tune()
+    assert archive.tuning is None

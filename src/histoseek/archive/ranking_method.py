@@ -13,8 +13,8 @@ from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.schema import StoredSlide, read_value
 from histoseek.archive.stores.metric_slides import view_under
 from histoseek.archive.stores.slides import SlideTable
-from histoseek.archive.tuning_file import Tuning
-from histoseek.errors import ConfigurationError
+from histoseek.archive.tuning_file import Tuning, has_foreign_tuning
+from histoseek.errors import ConfigurationError, DamagedArchive
 from histoseek.mosaics.distances import DEFAULT_DISTANCE, Distance, get_distance
 from histoseek.mosaics.signature import Signature
 
@@ -85,3 +85,18 @@ def load_method(archive: ArchiveFolder, name: str | None, default: str | None = 
     distance = get_distance(tuning.settings.distance).with_fusion(tuning.fusion)
     view = view_under(archive.store.snapshot(), tuning.metric, tuning.mark)
     return RankingMethod(TUNED, know_background(distance, view), tuning)
+
+
+def list_tuning_warnings(archive: ArchiveFolder) -> tuple[str, ...]:
+    """What to know of how an archive was tuned, one line each."""
+    tuning, space = archive.tuning, archive.require_space()
+    if tuning is not None:
+        slides = archive.store.count(None)
+        changed = f"the archive had {tuning.slides} slides when it was tuned and has {slides} now"
+        return (f"{changed}: run `histoseek tune` again",) if tuning.is_outgrown(slides) else ()
+    try:
+        is_foreign = has_foreign_tuning(archive.layout, space)
+    except DamagedArchive:  # of which the archive's own warnings tell
+        return ()
+    what = "the archive was tuned for vectors that it no longer has, so slides are ranked plainly"
+    return (f"{what}: run `histoseek tune` again, or `tune --reset`",) if is_foreign else ()

@@ -41,6 +41,7 @@ def stats(
     facts["recipe"] = plain(opened.recipe)
     facts["space"] = {**plain(opened.space), "fingerprint": opened.space.fingerprint} if opened.space else None
     facts["alignment"] = _describe_alignment(opened)
+    facts["tuning"] = _describe_tuning(opened)
     recall = _measure_recall(opened, queries, where) if with_recall else None
     if as_json:
         print(json.dumps({**facts, **({"recall": plain(recall)} if recall else {})}, indent=1))
@@ -71,6 +72,21 @@ def _describe_alignment(archive: Archive) -> dict[str, Any] | None:
     measured = alignment.measured
     recall = {"text_to_slide_recall_at_5": measured.value, "chance": measured.chance} if measured else {}
     return {"kind": alignment.kind, **alignment.facts, **recall}
+
+
+def _describe_tuning(archive: Archive) -> dict[str, Any] | None:
+    """How the archive was tuned, and what to know of that."""
+    from histoseek.archive.ranking_method import list_tuning_warnings
+    from histoseek.evaluation.tuning.candidates import describe_settings
+
+    if archive.space is None:
+        return None
+    tuning, notes = archive.tuning, list_tuning_warnings(archive)
+    about = {"note": "; ".join(notes)} if notes else {}
+    if tuning is None:
+        return about or None
+    facts = {"settings": describe_settings(tuning.settings), "column": tuning.column, "slides": tuning.slides}
+    return {**facts, "created": tuning.created, **about}
 
 
 def _print_recall(recall: Recall) -> None:

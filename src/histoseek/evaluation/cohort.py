@@ -69,6 +69,10 @@ class Cohort:
         )
         return make_codes(ids)
 
+    def list_identities(self) -> tuple[Ints, Ints]:
+        """Codes of patients and of files, int64 [n] each: a query shares neither with what it may find."""
+        return self.patients, make_codes([record.file_fingerprint for record in self.records])
+
     def count_shared_patients(self) -> int:
         """Slides whose patient id another slide has as well."""
         keys = Counter(make_patient_key(record.patient_id) for record in self.records if record.patient_id)

@@ -29,10 +29,11 @@ from histoseek.evaluation.neighbours import NOBODY, Fold, Neighbours, join_neigh
 from histoseek.evaluation.outcome import ArchiveMap, Evaluation, Subject, SystemResult, VoteCalibration, WorstQuery
 from histoseek.evaluation.protocols import PATIENT_EXCLUSIONS, hash_design, make_folds, make_site_codes
 from histoseek.evaluation.scores import Scores, score
-from histoseek.evaluation.settings import EvaluationSpec
+from histoseek.evaluation.settings import DEFAULT_SYSTEMS, EvaluationSpec
 from histoseek.evaluation.significance import SystemComparison, compare, holm
 from histoseek.evaluation.systems.base import System
 from histoseek.evaluation.systems.registry import make_systems
+from histoseek.evaluation.systems.tuned import Tuned
 from histoseek.progress import Reporter, SilentReporter
 from histoseek.statistics.intervals import FEW_PATIENTS
 from histoseek.training.alignment.closed_form import measure_held_out_recalls
@@ -65,7 +66,7 @@ def evaluate(archive: ArchiveFolder, spec: EvaluationSpec, reporter: Reporter | 
     folds, seen = make_folds(cohort, spec.protocol), find_seen_slides(cohort, spec)
     if seen is not None and not spec.all_patients and spec.protocol.name != "fixed":
         folds = leave_out_seen(folds, seen)
-    systems = make_systems(spec.systems, cohort, spec.seed)
+    systems = make_systems(_list_wanted(cohort.archive, spec), cohort, spec.seed)
     reporter.expect(len(systems) * sum(len(fold.queries) for fold in folds))
     rankings = [_rank_folds(system, folds, cohort, reporter) for system in systems]
     results = tuple(
@@ -93,6 +94,12 @@ def evaluate(archive: ArchiveFolder, spec: EvaluationSpec, reporter: Reporter | 
             *skip_notes,
         ),
     )
+
+
+def _list_wanted(archive: ArchiveFolder, spec: EvaluationSpec) -> tuple[str, ...]:
+    """The systems that are asked for; where none were, that by which a tuned archive ranks comes first."""
+    is_tuned = archive.tuning is not None and archive.tuning.column == spec.label
+    return (Tuned.name, *DEFAULT_SYSTEMS) if is_tuned and spec.systems == DEFAULT_SYSTEMS else spec.systems
 
 
 def _rank_folds(system: System, folds: Sequence[Fold], cohort: Cohort, reporter: Reporter) -> tuple[Neighbours, float]:

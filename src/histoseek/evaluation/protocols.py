@@ -29,7 +29,7 @@ def make_folds(cohort: Cohort, spec: ProtocolSpec) -> tuple[Fold, ...]:
 
     Raises InputError when sites are missing or there are too few patients, BadTable for the sets.
     """
-    exclusions = (cohort.patients, make_codes([record.file_fingerprint for record in cohort.records]))
+    exclusions = cohort.list_identities()
     all_slides = np.arange(len(cohort), dtype=np.int64)
     if spec.name == "leave-one-patient-out":
         return (Fold(all_slides, all_slides, exclusions),)

@@ -16,6 +16,7 @@ from histoseek.evaluation.systems.maxsim import MaxSim
 from histoseek.evaluation.systems.mean_pooling import MeanPooled
 from histoseek.evaluation.systems.modes import GlobalCosine, MosaicMatching
 from histoseek.evaluation.systems.sish import Sish
+from histoseek.evaluation.systems.tuned import Tuned
 from histoseek.evaluation.systems.visual_words import VisualWords
 from histoseek.evaluation.systems.yottixel import Yottixel
 
@@ -39,6 +40,7 @@ _SYSTEMS: Mapping[str, Callable[[_Parts], System]] = MappingProxyType(
         "pathsearch-paper": lambda parts: MosaicMatching(parts.cohort, "pathsearch-paper", "pathsearch-paper"),
         "global": lambda parts: GlobalCosine(parts.cohort),
         "local": lambda parts: MosaicMatching(parts.cohort, "local", "symmetric", local_only=True),
+        "tuned": lambda parts: Tuned(parts.cohort, parts.seed),
         "maxsim": lambda parts: MaxSim(parts.cohort),
         "mean-pooled": lambda parts: MeanPooled(parts.cohort, parts.bags, centred=True),
         "mean-pooled-raw": lambda parts: MeanPooled(parts.cohort, parts.bags, centred=False),

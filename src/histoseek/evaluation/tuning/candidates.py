@@ -9,18 +9,16 @@ from histoseek.ranking.settings import PLAIN, DiffusionSettings, RankingSettings
 
 Stage = Callable[[RankingSettings], list[RankingSettings]]
 
-SHRINKAGES = (0.4, 0.6, 0.8, 0.9)
+SHRINKAGES, FINER_SHRINKAGES = (0.4, 0.8), (0.6, 0.9)
 """Of the covariance within labels: what is nearer to 1 trusts it less."""
 
 LOCAL_SHARES = (0.1, 0.3, 0.6)
 
-STRENGTHS = (0.1, 0.3, 1.0, 3.0)
+STRENGTHS, FINER_STRENGTHS = (0.1, 1.0), (0.3, 3.0)
 """Of the ridge of the directions that tell labels apart: the larger, the less labels are trusted."""
 
-_JOINT = tuple((shrinkage, strength) for shrinkage in (0.4, 0.8) for strength in (0.1, 1.0))
-
 NEIGHBOURS = (5, 15)
-DAMPINGS = (0.5, 0.8, 0.95)
+OTHER_DAMPINGS = (0.5, 0.95)
 DIFFUSION_SHARES = (0.5, 0.9)
 _FIRST_DAMPING = 0.8
 
@@ -89,7 +87,11 @@ def _vary_metric(best: RankingSettings) -> list[RankingSettings]:
 
 def _join_metrics(best: RankingSettings) -> list[RankingSettings]:
     """Both ways in which labels can make a metric, one after the other."""
-    return [replace(best, shrinkage=shrinkage, label_strength=strength) for shrinkage, strength in _JOINT]
+    return [
+        replace(best, shrinkage=shrinkage, label_strength=strength)
+        for shrinkage in SHRINKAGES
+        for strength in STRENGTHS
+    ]
 
 
 def _vary_sites(best: RankingSettings, sites: Sequence[str]) -> list[RankingSettings]:
@@ -100,11 +102,10 @@ def _vary_sites(best: RankingSettings, sites: Sequence[str]) -> list[RankingSett
 
 
 def _vary_diffusion(best: RankingSettings) -> list[RankingSettings]:
-    bases = dict.fromkeys((best, replace(best, shrinkage=None, label_strength=None)))
     graphs = [
         DiffusionSettings(share, neighbours, _FIRST_DAMPING) for neighbours in NEIGHBOURS for share in DIFFUSION_SHARES
     ]
-    return [replace(base, diffusion=graph) for base in bases for graph in graphs]
+    return [replace(best, diffusion=graph) for graph in graphs]
 
 
 def _vary_damping(best: RankingSettings) -> list[RankingSettings]:
@@ -112,7 +113,7 @@ def _vary_damping(best: RankingSettings) -> list[RankingSettings]:
         return []
     return [
         replace(best, diffusion=replace(best.diffusion, damping=damping, share=share))
-        for damping in DAMPINGS
+        for damping in OTHER_DAMPINGS
         for share in DIFFUSION_SHARES
     ]
 
@@ -121,9 +122,9 @@ def _refine(best: RankingSettings) -> list[RankingSettings]:
     """With all parts chosen: how far labels are trusted, and the local share, once more."""
     refined = []
     if best.shrinkage is not None:
-        refined += [replace(best, shrinkage=shrinkage) for shrinkage in SHRINKAGES]
+        refined += [replace(best, shrinkage=shrinkage) for shrinkage in FINER_SHRINKAGES]
     if best.label_strength is not None:
-        refined += [replace(best, label_strength=strength) for strength in STRENGTHS]
+        refined += [replace(best, label_strength=strength) for strength in FINER_STRENGTHS]
     if best.distance != GLOBAL.distance:
         refined += [replace(best, local_share=share) for share in LOCAL_SHARES]
     return refined

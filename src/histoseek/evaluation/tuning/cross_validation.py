@@ -49,10 +49,9 @@ class CrossValidation:
     the database either, is to judge once they are chosen. So each pair is fitted once and serves both.
     """
 
-    def __init__(self, slides: TuningSlides, folds: Ints, exclusions: tuple[Ints, ...], seed: int) -> None:
-        """folds: of each slide, int64 [n], from 0 on; exclusions: codes [n] each of what a query doesn't share with a
-        slide that it may meet."""
-        self._slides, self.folds, self._exclusions, self._seed = slides, folds, exclusions, seed
+    def __init__(self, slides: TuningSlides, folds: Ints, seed: int) -> None:
+        """folds: of each slide, int64 [n], from 0 on."""
+        self._slides, self.folds, self._seed = slides, folds, seed
         self.count = int(folds.max()) + 1
         drawn = np.random.default_rng(seed).permutation(len(slides))[:MOST_QUERIES]
         self._queries = [np.sort(drawn[folds[drawn] == fold]) for fold in range(self.count)]
@@ -80,7 +79,7 @@ class CrossValidation:
         database = np.flatnonzero(self.folds != (-1 if outer is None else outer))
         queries = self._queries[fold]
         system = _Computed(lambda: self._compute_total(settings, held, fold, database))
-        return rank(system, Fold(queries, database, self._exclusions), self._slides.labels, _DEPTH)
+        return rank(system, Fold(queries, database, self._slides.exclusions), self._slides.labels, _DEPTH)
 
     def measure_fold(self, settings: RankingSettings, fold: int, outer: int | None = None) -> Floats:
         """The same of the queries of one fold, which is not fitted on."""

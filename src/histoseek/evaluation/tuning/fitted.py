@@ -117,6 +117,10 @@ def fuse(distance: Distance, statistics: Statistics | None, local_share: float) 
 
 def compare_parts(distance: Distance, mapped: TuningSlides, queries: Ints, database: Ints) -> tuple[Doubles, Doubles]:
     """The local and the global part of the distances of slides, float64 [Q, C] each."""
+    if distance.name == "global" and mapped.block.contexts is None:
+        vectors = mapped.block.global_vectors
+        apart = np.clip(1.0 - vectors[queries].astype(np.float64) @ vectors[database].T, 0.0, 2.0)
+        return np.zeros_like(apart), apart
     block = mapped.block.take(database)
     parts = [distance.parts(mapped.pick(query), block) for query in queries.tolist()]
     return np.stack([local for local, _ in parts]), np.stack([global_ for _, global_ in parts])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from histoseek.evaluation.tuning.slides import TuningSlides
+
 Ints = NDArray[np.int64]
 
 FOLDS = 5
@@ -28,6 +30,14 @@ def join_owners(*codes: Ints) -> Ints:
             joined = least[rows]
         if np.array_equal(joined, before):
             return np.unique(joined, return_inverse=True)[1].astype(np.int64)
+
+
+def deal(slides: TuningSlides, seed: int) -> Ints:
+    """The fold of each slide, int64 [n]: whole sites are held out where there are enough of them, else patients; with
+    other patients of whose files they have copies."""
+    owners = join_owners(slides.owners, slides.copies)
+    folds = deal_sites(join_owners(*slides.sites), owners, seed) if slides.sites else None
+    return deal_folds(owners, seed) if folds is None else folds
 
 
 def deal_folds(owners: Ints, seed: int, count: int = FOLDS) -> Ints:

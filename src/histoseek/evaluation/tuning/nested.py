@@ -38,18 +38,16 @@ class NestedChoice:
 def choose_nested(
     slides: TuningSlides,
     folds: Ints,
-    exclusions: tuple[Ints, ...],
     stages: Sequence[Stage],
     seed: int = 0,
     reporter: Reporter | None = None,
 ) -> NestedChoice:
     """Choose on all folds, and without each of them.
 
-    folds: of each slide, int64 [n]; exclusions: codes [n] each of what a query shares with no slide that it may meet;
-    stages: what is tried.
+    folds: of each slide, int64 [n]; stages: what is tried.
     """
     reporter = reporter or SilentReporter()
-    validation = CrossValidation(slides, folds, exclusions, seed)
+    validation = CrossValidation(slides, folds, seed)
     reporter.expect((validation.count + 1) * count_most(stages))
     without = [
         choose_settings(validation, slides.owners, stages, reporter, outer).chosen for outer in range(validation.count)

@@ -23,6 +23,9 @@ Floats = NDArray[np.float32]
 MOST_SLIDES = 1500
 """That are compared with each other to choose; of a larger archive whole patients are drawn."""
 
+MOST_FITTED = 10_000
+"""That a chosen ranking is fitted on; of a larger archive whole patients are drawn."""
+
 _READ_AT_ONCE = 256
 
 
@@ -48,9 +51,14 @@ class TuningSlides(EqualByContent):
         return len(self.owners)
 
     @property
+    def sites(self) -> tuple[Ints, ...]:
+        """Codes of the columns, int64 [n] each."""
+        return tuple(make_codes([str(value) for value in values]) for values in self.columns.values())
+
+    @property
     def exclusions(self) -> tuple[Ints, ...]:
-        """Codes that a query shares with no slide it may meet."""
-        return self.owners, self.copies
+        """Codes that a query shares with no slide it may meet: of patients, files and sites."""
+        return self.owners, self.copies, *self.sites
 
     @property
     def has_one_space(self) -> bool:
@@ -77,6 +85,20 @@ class TuningSlides(EqualByContent):
     def read_column(self, name: str | None, places: Ints) -> tuple[str | None, ...]:
         """The values of a column at some places; nothing for None."""
         return () if name is None else tuple(self.columns[name][place] for place in places.tolist())
+
+    def take(self, places: Ints) -> TuningSlides:
+        """The slides at these places, in this order."""
+        offsets = self.block.mosaic_offsets
+        rows = [np.arange(offsets[place], offsets[place + 1]) for place in places]
+        return TuningSlides(
+            block=self.block.take(places),
+            shares=self.shares[np.concatenate(rows)],
+            mosaic_means=self.mosaic_means[places],
+            owners=self.owners[places],
+            labels=self.labels[places],
+            copies=self.copies[places],
+            columns={name: self.read_column(name, places) for name in self.columns},
+        )
 
     def under(self, metric: Metric) -> TuningSlides:
         """The same slides under a metric, as `Metric.map_signature` gives them one by one."""

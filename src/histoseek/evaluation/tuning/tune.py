@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,28 +13,21 @@ from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.tuning_file import Tuning, TuningCard, remove_tuning, write_tuning
 from histoseek.arguments import settle, settle_count
 from histoseek.errors import ConfigurationError, InputError
-from histoseek.evaluation.cohort import Cohort, load_cohort, make_codes
+from histoseek.evaluation.cohort import Cohort, load_cohort
 from histoseek.evaluation.protocols import make_site_codes
 from histoseek.evaluation.tuning.candidates import list_stages
 from histoseek.evaluation.tuning.fitted import fit_ranking
-from histoseek.evaluation.tuning.folds import deal_folds, deal_sites, join_owners
+from histoseek.evaluation.tuning.folds import deal, join_owners
 from histoseek.evaluation.tuning.nested import NestedChoice, choose_nested
-from histoseek.evaluation.tuning.slides import MOST_SLIDES, TuningSlides, draw_slides, read_slides
+from histoseek.evaluation.tuning.shortage import find_shortage, has_answers_elsewhere
+from histoseek.evaluation.tuning.slides import MOST_FITTED, MOST_SLIDES, TuningSlides, draw_slides, read_slides
 from histoseek.progress import Reporter
 from histoseek.ranking.settings import PLAIN, RankingSettings
 from histoseek.search.options import DEFAULT_LABEL
 
 Ints = NDArray[np.int64]
 
-MIN_SLIDES, MIN_PATIENTS = 20, 10
-"""Slides whose label another patient has as well, and their patients; with fewer nothing can be held out."""
-
-MOST_FITTED = 10_000
-"""Slides that the chosen ranking is fitted on; of a larger archive whole patients are drawn."""
-
 SIGNIFICANT = 0.05
-
-_ROWS_AT_ONCE = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +107,16 @@ def tune(
     """
     with nullcontext() if dry_run else archive.writing():
         cohort = load_cohort(archive.snapshot(), spec.label, patient_is_slide=spec.patient_is_slide)
-        sites = [make_site_codes(cohort, column) for column in spec.sites]
-        require_answers(cohort, sites)
-        judged = draw_slides(join_owners(*_list_identities(cohort)), MOST_SLIDES, spec.seed)
-        nested, folds = choose_for(read_slides(cohort, judged, spec.sites), spec.seed, reporter)
-        card = _write_card(cohort, spec, nested, len(judged), folds)
-        tuning = _fit(cohort, spec, nested.choice.chosen, card)
+        for column in spec.sites:
+            make_site_codes(cohort, column)
+        owners = join_owners(*cohort.list_identities())
+        judged = read_slides(cohort, draw_slides(owners, MOST_SLIDES, spec.seed), spec.sites)
+        _require_answers(judged, cohort)
+        folds = deal(judged, spec.seed)
+        nested = choose_nested(judged, folds, list_stages(spec.sites), spec.seed, reporter)
+        card = _write_card(judged, folds, spec, nested)
+        fitted_on = read_slides(cohort, draw_slides(owners, MOST_FITTED, spec.seed), spec.sites)
+        tuning = _fit(fitted_on, cohort, nested.choice.chosen, card)
         gain = nested.gains[0]
         is_adopted = tuning.settings != PLAIN and gain.tuned > gain.plain and gain.p < SIGNIFICANT
         had_one = archive.layout.tuning.is_file()
@@ -131,65 +127,20 @@ def tune(
     return TuningOutcome(tuning, card, is_adopted, is_adopted and not dry_run, had_one)
 
 
-def choose_for(slides: TuningSlides, seed: int, reporter: Reporter | None = None) -> tuple[NestedChoice, Ints]:
-    """Choose settings on slides, with the fold of each, int64 [n]: whole sites are held out where there are enough of
-    them, and queries look for slides of other sites alone."""
-    owners = join_owners(*slides.exclusions)
-    sites = [make_codes([str(value) for value in values]) for values in slides.columns.values()]
-    folds = deal_sites(join_owners(*sites), owners, seed) if sites else None
-    if folds is None:
-        folds = deal_folds(owners, seed)
-    nested = choose_nested(
-        slides, folds, (*slides.exclusions, *sites), list_stages(tuple(slides.columns)), seed, reporter
-    )
-    return nested, folds
+def _require_answers(slides: TuningSlides, cohort: Cohort) -> None:
+    shortage = find_shortage(slides, cohort.label_column)
+    if shortage is not None:
+        raise InputError(str(cohort.archive.path), shortage, "Name another column with --label, or label more slides")
+    if slides.columns and not has_answers_elsewhere(slides):
+        what = f"slides that share their {cohort.label_column} are of one {' or '.join(slides.columns)}"
+        raise InputError(str(cohort.archive.path), what, "What is of the site can't be told apart: leave --site out")
 
 
-def require_answers(cohort: Cohort, sites: Sequence[Ints]) -> None:
-    """Raise InputError where too few slides have one of their label at another patient, and at another site."""
-    where = str(cohort.archive.path)
-    if len(cohort.classes) < 2:
-        what = f"all slides with a value in the column {cohort.label_column!r} have the same one"
-        raise InputError(where, what, "Name a column of several labels with --label")
-    exclusions = _list_identities(cohort)
-    is_answerable = _find_answerable(cohort.labels, exclusions)
-    slides, patients = int(is_answerable.sum()), len(np.unique(cohort.patients[is_answerable]))
-    if slides < MIN_SLIDES or patients < MIN_PATIENTS:
-        what = (
-            f"too few to tune by: {slides} slides of {patients} patients share their {cohort.label_column} with "
-            f"another patient, and {MIN_SLIDES} of {MIN_PATIENTS} are needed"
-        )
-        raise InputError(where, what, "Label more slides, or name another column with --label")
-    if sites and _find_answerable(cohort.labels, (*exclusions, *sites)).sum() < MIN_SLIDES:
-        what = f"no site shares its values of {cohort.label_column!r} with enough slides of other sites"
-        advice = "What is of the site can't be told from what is of the label: leave --site out"
-        raise InputError(where, what, advice)
-
-
-def _list_identities(cohort: Cohort) -> tuple[Ints, Ints]:
-    """Codes of patients and of files, int64 [n] each."""
-    return cohort.patients, make_codes([record.file_fingerprint for record in cohort.records])
-
-
-def _find_answerable(labels: Ints, exclusions: Sequence[Ints]) -> NDArray[np.bool_]:
-    """Which slides have another one of their label with which they share none of some codes, bool [n]."""
-    answerable = np.zeros(len(labels), bool)
-    for label in np.unique(labels):
-        places = np.flatnonzero(labels == label)
-        for start in range(0, len(places), _ROWS_AT_ONCE):
-            rows = places[start : start + _ROWS_AT_ONCE]
-            others = np.ones((len(rows), len(places)), bool)
-            for codes in exclusions:
-                others &= codes[rows][:, None] != codes[places]
-            answerable[rows] = others.any(axis=1)
-    return answerable
-
-
-def _write_card(cohort: Cohort, spec: TuningSpec, nested: NestedChoice, judged: int, folds: Ints) -> TuningCard:
+def _write_card(judged: TuningSlides, folds: Ints, spec: TuningSpec, nested: NestedChoice) -> TuningCard:
     return TuningCard(
-        slides=judged,
-        patients=len(np.unique(cohort.patients)),
-        classes=len(cohort.classes),
+        slides=len(judged),
+        patients=len(np.unique(judged.owners)),
+        classes=len(np.unique(judged.labels)),
         sites=spec.sites,
         folds=int(folds.max()) + 1,
         seed=spec.seed,
@@ -198,16 +149,14 @@ def _write_card(cohort: Cohort, spec: TuningSpec, nested: NestedChoice, judged: 
     )
 
 
-def _fit(cohort: Cohort, spec: TuningSpec, chosen: RankingSettings, card: TuningCard) -> Tuning:
+def _fit(slides: TuningSlides, cohort: Cohort, chosen: RankingSettings, card: TuningCard) -> Tuning:
     """The chosen settings fitted on all slides, or on as many as there is room for."""
-    places = draw_slides(join_owners(*_list_identities(cohort)), MOST_FITTED, spec.seed)
-    slides = read_slides(cohort, places, spec.sites)
-    fitted = fit_ranking(chosen, slides, np.arange(len(slides), dtype=np.int64), spec.seed)
+    fitted = fit_ranking(chosen, slides, np.arange(len(slides), dtype=np.int64), card.seed)
     return Tuning(
         space=cohort.archive.require_space().slides_fingerprint,
         slides=cohort.archive.store.count(None),
         created=datetime.now(UTC).isoformat(timespec="seconds"),
-        column=spec.label,
+        column=cohort.label_column,
         settings=chosen,
         metric=fitted.metric,
         fusion=fitted.fusion,

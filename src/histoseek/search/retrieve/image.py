@@ -6,7 +6,7 @@ import time
 from dataclasses import replace
 
 from histoseek.archive.folder import ArchiveFolder
-from histoseek.archive.ranking_method import RankingMethod, load_method
+from histoseek.archive.ranking_method import TUNED, RankingMethod, list_tuning_warnings, load_method
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.progress import Reporter
 from histoseek.search.calibration.apply import AppliedCalibration
@@ -111,6 +111,8 @@ def image_warnings(archive: ArchiveFolder, image: PreparedImage, options: Search
         warnings.append(f"the query is too small for {coarse}: it is compared at {fine} alone")
     if options.to == "reports" and not space.has_alignment:
         warnings.append("the archive is not aligned: these are the reports of the most similar slides")
+    if options.distance in {None, TUNED}:
+        warnings += list_tuning_warnings(archive)
     return tuple(warnings)
 
 
