@@ -483,6 +483,7 @@ export const strings = {
     base: "Base",
     globalPart: "Whole slides",
     contextPart: "Whole slides at low magnification",
+    neighboursPart: "Similar slides agree",
     rest: (count: number) => formatCount(count, "other pair", "other pairs"),
     pair: (query: number | null, result: number | null) => `${query ?? "slide"} \u2194 ${result ?? "slide"}`,
     report: "Report",

@@ -99,6 +99,11 @@ class ArchiveLayout:
         return self.space / "novelty.safetensors"
 
     @property
+    def graph(self) -> Path:
+        """Which slides are near which, where neighbours have a say in the ranking (.safetensors)."""
+        return self.space / "graph.safetensors"
+
+    @property
     def store(self) -> Path:
         """The store's own folder."""
         return self.space / "store"

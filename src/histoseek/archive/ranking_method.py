@@ -10,6 +10,8 @@ import numpy as np
 from histoseek.archive.archive_fusion import know_background, load_distance
 from histoseek.archive.filters.expression import one_of
 from histoseek.archive.folder import ArchiveFolder
+from histoseek.archive.graph_file import load_graph
+from histoseek.archive.layout import ArchiveLayout
 from histoseek.archive.schema import StoredSlide, read_value
 from histoseek.archive.stores.metric_slides import view_under
 from histoseek.archive.stores.slides import SlideTable
@@ -17,6 +19,8 @@ from histoseek.archive.tuning_file import Tuning, has_foreign_tuning
 from histoseek.errors import ConfigurationError, DamagedArchive
 from histoseek.mosaics.distances import DEFAULT_DISTANCE, Distance, get_distance
 from histoseek.mosaics.signature import Signature
+from histoseek.ranking.graph import NeighbourGraph
+from histoseek.ranking.settings import DiffusionSettings
 
 TUNED = "tuned"
 """What stands in a distance's place for the ranking that an archive was tuned to."""
@@ -24,11 +28,25 @@ TUNED = "tuned"
 
 @dataclass(frozen=True, slots=True)
 class RankingMethod:
-    """A way to rank slides; name: of the distance, or TUNED; tuning: None for a distance as it is."""
+    """A way to rank slides; name: of the distance, or TUNED; tuning: None for a distance as it is; layout: of the
+    archive that was tuned."""
 
     name: str
     distance: Distance
     tuning: Tuning | None = None
+    layout: ArchiveLayout | None = None
+
+    @property
+    def diffusion(self) -> DiffusionSettings | None:
+        """What say neighbours have, None for none."""
+        return self.tuning.settings.diffusion if self.tuning else None
+
+    def find_graph(self, store: SlideTable) -> NeighbourGraph | None:
+        """Which slides of a snapshot are near which, as they stand in its ranking rows; None where neighbours have no
+        say, and where their graph is too far behind the archive."""
+        if self.tuning is None or self.layout is None or self.diffusion is None:
+            return None
+        return load_graph(self.layout, store, self.tuning)
 
     @property
     def mark(self) -> str:
@@ -84,7 +102,7 @@ def load_method(archive: ArchiveFolder, name: str | None, default: str | None = 
         raise ConfigurationError(f"--distance {TUNED}", "the archive is not tuned", "Run `histoseek tune` first")
     distance = get_distance(tuning.settings.distance).with_fusion(tuning.fusion)
     view = view_under(archive.store.snapshot(), tuning.metric, tuning.mark)
-    return RankingMethod(TUNED, know_background(distance, view), tuning)
+    return RankingMethod(TUNED, know_background(distance, view), tuning, archive.layout)
 
 
 def list_tuning_warnings(archive: ArchiveFolder) -> tuple[str, ...]:

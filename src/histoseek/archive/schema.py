@@ -218,10 +218,15 @@ def read_value(record: SlideRecord, column: str) -> str:
 
 def name_owner(record: SlideRecord) -> str:
     """Whose slide it is, as far as known: the patient's, else the case's, else its own."""
-    patient = make_patient_key(record.patient_id or "")
+    return name_owner_of(record.patient_id, record.case_id, record.slide_id)
+
+
+def name_owner_of(patient_id: str | None, case_id: str | None, slide_id: str) -> str:
+    """The same, of a slide's ids."""
+    patient = make_patient_key(patient_id or "")
     if patient:
         return f"patient {patient}"
-    return f"case {record.case_id}" if record.case_id else f"slide {record.slide_id}"
+    return f"case {case_id}" if case_id else f"slide {slide_id}"
 
 
 def cast_value(column: str, value: MetadataValue, kind: pa.DataType) -> MetadataValue:

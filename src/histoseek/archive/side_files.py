@@ -9,6 +9,7 @@ from pathlib import Path
 
 from histoseek.archive.calibration_file import check_calibration
 from histoseek.archive.fusion_file import check_fusion
+from histoseek.archive.graph_file import check_graph
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.archive.manifest import list_manifest_faults, mend_manifest
 from histoseek.archive.novelty_file import check_novelty
@@ -66,6 +67,12 @@ def _list_features_lost(layout: ArchiveLayout) -> Iterator[DamagedFile]:
             "Run `histoseek calibrate` to learn it anew",
         ),
         (
+            layout.graph,
+            check_graph,
+            "searches put the neighbours of slides together themselves, or do without",
+            "The next command that writes makes it anew",
+        ),
+        (
             layout.reading,
             read_reading_state,
             "sentences that reports have in common are read",
@@ -101,7 +108,7 @@ def _list_unreadable(files: Iterable[tuple[Path, str, str]]) -> Iterator[Damaged
 
 def list_warnings(layout: ArchiveLayout) -> tuple[str, ...]:
     """What users of an archive should know of its side files, one line each."""
-    learned = layout.calibration, layout.fusion, layout.tuning, layout.novelty, layout.reading
+    learned = layout.calibration, layout.fusion, layout.tuning, layout.graph, layout.novelty, layout.reading
     return _list_warnings(layout, tuple(map(_read_state, (layout.manifest, layout.manifest_copy, *learned))))
 
 

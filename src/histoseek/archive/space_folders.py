@@ -23,7 +23,7 @@ from histoseek.encoders.weights import Weights, card_path, save_weights
 from histoseek.files import make_folder, read_checked_json, write_atomic, write_checked_json
 from histoseek.settings import get_settings
 
-_SLIDE_FILES = ("centre", "context_centre", "weights", "fusion", "calibration", "tuning", "novelty")
+_SLIDE_FILES = ("centre", "context_centre", "weights", "fusion", "calibration", "tuning", "graph", "novelty")
 """What a space's slide vectors depend on, by the names of the layout."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -40,21 +40,30 @@ class VectorPairs:
 
 @dataclass(frozen=True, slots=True)
 class Contributions:
-    """A score in parts: base + global_ + context + the sum of the pairs' shares = 1 - total distance.
+    """A score in parts: base + global_ + context + neighbours + the sum of the pairs' shares = 1 - total distance.
 
     global_: what the global part gives beside the pairs; context: the same at the archive's coarser spacing, 0 where
-    the two are not compared there.
+    the two are not compared there; neighbours: what a query's neighbours give.
     """
 
     base: float
     global_: float
     pairs: VectorPairs
     context: float = 0.0
+    neighbours: float = 0.0
 
     @property
     def score(self) -> float:
         """The sum of all parts."""
-        return self.base + self.global_ + self.context + float(self.pairs.shares.sum())
+        return self.base + self.global_ + self.context + self.neighbours + float(self.pairs.shares.sum())
+
+    def blend(self, share: float, neighbours: float) -> Contributions:
+        """The parts of the score in which neighbours have this share; neighbours: their part of the distance, 0 to 1,
+        as `ranking.diffusion` gives it."""
+        rest = 1 - share
+        pairs = replace(self.pairs, shares=rest * self.pairs.shares)
+        agreed = share * (1 - neighbours)
+        return Contributions(rest * self.base, rest * self.global_, pairs, rest * self.context, agreed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,11 +127,16 @@ class Fusion:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Distances(EqualByContent):
-    """Distances of S slides from a query, float64 [S]: in all, and the local (mosaic) and global parts, unweighted."""
+    """Distances of S slides from a query, float64 [S]: in all, and the local (mosaic) and global parts, unweighted.
+
+    neighbours: what the neighbours of the query say of each, from 0 where they agree most to 1 where they do not lead,
+    unweighted; None where they have no say.
+    """
 
     total: Doubles
     local: Doubles
     global_: Doubles
+    neighbours: Doubles | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,6 +124,11 @@ def solve(affinities: Doubles, damping: float) -> Doubles:
     return np.asarray(np.linalg.solve(system, source), np.float64)
 
 
+def blend(direct: Doubles, parts: Doubles, share: float) -> Doubles:
+    """Distances of slides, of which unrelated ones have about 1, with the say that neighbours have, float64 [S]."""
+    return (1 - share) * direct + share * parts
+
+
 def _weigh(cosines: Floats) -> Doubles:
     return np.asarray(np.maximum(cosines, 0), np.float64) ** _POWER
 

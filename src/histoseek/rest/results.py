@@ -42,15 +42,17 @@ class PairContribution(Response):
 
 
 class Explanation(Response):
-    """The parts of the score of two slides: base + global + context + the shares of all pairs.
+    """The parts of the score of two slides: base + global + context + neighbours + the shares of all pairs.
 
-    context: of the whole slides at the archive's coarser spacing, 0 in an archive of one spacing.
+    context: of the whole slides at the archive's coarser spacing, 0 in an archive of one spacing; neighbours: of the
+    agreement of the query's neighbours, 0 where they have no say.
     """
 
     base: float
     global_: float = Field(validation_alias=AliasChoices("global_", "global"), serialization_alias="global")
     pairs: tuple[PairContribution, ...]
     context: float
+    neighbours: float
 
 
 class CasePart(Response):
@@ -102,6 +104,7 @@ class Result(Response):
     probability: float | None
     local: float | None
     global_: float | None = Field(validation_alias=AliasChoices("global_", "global"), serialization_alias="global")
+    neighbours: float | None = None
     matches: tuple[Match, ...]
     ways: tuple[Channel, ...]
     query_slide: int

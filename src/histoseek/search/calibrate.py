@@ -31,6 +31,7 @@ from histoseek.search.calibration.novelty import learn_novelty
 from histoseek.search.calibration.query_labels import MOST_RANKED, LabelledOwner, NearPatient, find_near_patients
 from histoseek.search.options import DEFAULT_LABEL, FALSE_ALARMS, SearchOptions
 from histoseek.search.retrieve.ranking import rerank
+from histoseek.search.retrieve.witnesses import Witnesses
 from histoseek.search.scope.exclusion import Owner, SearchScope
 
 MIN_SLIDES, MIN_PATIENTS = 30, 10
@@ -161,12 +162,13 @@ class _Run:
         [slide] = self.store.get_without_language([slide_id])
         signature = self.method.map_stored(slide)
         scope = SearchScope.from_options(self.store, SearchOptions(), Owner.from_query(None, record), (slide_id,))
-        ranked = rerank(self.view, [signature], self.method, MOST_RANKED, scope)
+        witnesses = Witnesses.call(self.store, [signature], self.method, scope)
+        ranked = rerank(self.view, [signature], self.method, MOST_RANKED, scope, witnesses)
         query = self.find(slide_id, ranked.list_nearest(MOST_RANKED))
         if len(query.beyond) == DEPTH or len(ranked) < MOST_RANKED:
             return query
         others = scope.narrow(not_true(compare(self.column, "=", _read_raw(record, self.column))))
-        further = rerank(self.view, [signature], self.method, MOST_RANKED, others)
+        further = rerank(self.view, [signature], self.method, MOST_RANKED, others, witnesses)
         return replace(query, beyond=self.find(slide_id, further.list_nearest(MOST_RANKED)).beyond)
 
     def find(self, slide_id: str, nearest: Sequence[tuple[str, float]]) -> _Query:

@@ -63,7 +63,8 @@ class SearchResult:
     """One slide, or the report of one slide, found.
 
     score: larger is more alike (docs/searching.md): 1 - distance between slides, else from 0 to 1 by all channels that
-    led here; local and global_: the distance's two parts, None unless slides were compared; probability: that the query
+    led here; local and global_: the distance's two parts, None unless slides were compared; neighbours: what the
+    query's neighbours say, from 0 where they agree most to 1, None where they have no say; probability: that the query
     has the result's label (`calibrated_for`), the same for all results of a label, None where not calibrated, where the
     two labels are known to differ, and where one is missing; label_unknown: whether that is for want of a label of the
     result; matches: best first; channels: how it was reached, `ways` in the JSON; query_slide: which of the query's
@@ -89,6 +90,7 @@ class SearchResult:
     record: SlideRecord
     query_slide: int = 0
     also: tuple[str, ...] = ()
+    neighbours: float | None = None
     explanation: Explanation | None = None
     phrases: tuple[Phrase, ...] = ()
     text_regions: tuple[TextRegion, ...] = ()
@@ -289,7 +291,8 @@ def describe_channels(result: SearchResult) -> str:
     if result.case_parts:
         return ", ".join(f"{part.stain} {format_figure(1 - part.distance)}" for part in result.case_parts)
     if len(result.channels) == 1 and result.local is not None and result.global_ is not None:
-        return f"local {format_figure(result.local)}, global {format_figure(result.global_)}"
+        said = "" if result.neighbours is None else f", neighbours {format_figure(result.neighbours)}"
+        return f"local {format_figure(result.local)}, global {format_figure(result.global_)}{said}"
     fields = f" ({', '.join(result.matched_fields)})" if result.matched_fields else ""
     return ", ".join(
         f"{place.name} {place.rank}{fields if place.name == 'metadata words' else ''}"

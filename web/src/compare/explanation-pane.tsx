@@ -11,7 +11,12 @@ const MOST_PAIRS = 8;
 /** Shares add up to the score but for less. */
 const SAME = 1e-5;
 
-const WHOLE_PARTS = { base: "base", global: "globalPart", context: "contextPart" } as const;
+const WHOLE_PARTS = {
+  base: "base",
+  global: "globalPart",
+  context: "contextPart",
+  neighbours: "neighboursPart",
+} as const;
 
 const texts = strings.compare;
 

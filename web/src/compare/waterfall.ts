@@ -3,7 +3,7 @@
 import type { Explanation, Match, PairContribution } from "../api/types";
 
 export type Part =
-  | { readonly kind: "base" | "global" | "context" }
+  | { readonly kind: "base" | "global" | "context" | "neighbours" }
   /** match: which of the largest matches this pair is, from 0; null: none of them. */
   | { readonly kind: "pair"; readonly pair: PairContribution; readonly match: number | null }
   | { readonly kind: "rest"; readonly count: number };
@@ -25,12 +25,13 @@ export function waterfall(explanation: Explanation, matches: readonly Match[], m
     [{ kind: "base" }, explanation.base],
     [{ kind: "global" }, explanation.global],
     [{ kind: "context" }, explanation.context],
+    [{ kind: "neighbours" }, explanation.neighbours],
     ...largest.map((pair): [Part, number] => [{ kind: "pair", pair, match: matchOf(pair, matches) }, pair.share]),
     [{ kind: "rest", count: rest.length }, rest.reduce((sum, pair) => sum + pair.share, 0)],
   ];
   let sum = 0;
   return parts.flatMap(([part, share]) => {
-    if ((part.kind === "base" || part.kind === "context") && share === 0) return [];
+    if (part.kind !== "global" && part.kind !== "pair" && part.kind !== "rest" && share === 0) return [];
     if (part.kind === "rest" && part.count === 0) return [];
     const from = sum;
     sum += share;

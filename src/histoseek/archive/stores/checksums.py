@@ -74,6 +74,12 @@ def list_altered(rows: pa.Table) -> list[tuple[str, ...]]:
     ]
 
 
+def find_signature_digest(sums: bytes | None) -> bytes | None:
+    """Of the checksums of a row that of its vectors, None where there are none or they were altered."""
+    digest = _split(sums)[PARTS.index(SIGNATURE)] if sums else _ALTERED
+    return None if digest == _ALTERED else digest
+
+
 def _split(sums: bytes) -> list[bytes]:
     return [sums[start : start + _DIGEST_BYTES] for start in range(0, _DIGEST_BYTES * len(PARTS), _DIGEST_BYTES)]
 

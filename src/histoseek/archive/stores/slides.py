@@ -396,21 +396,22 @@ class SlideTable:
     def read_records(self, slide_ids: Sequence[str]) -> None:
         """Read the records of some slides into tokens; archives of older versions lack the column as well."""
         self._store.add_columns({RECORD_TOKENS: pa.string()})
-        rows = self._rows(slide_ids, [*self.metadata_types(), *self._list_checksum()])
+        rows = self._rows(slide_ids, [*self.metadata_types(), *self.list_checksum()])
         tokens = pa.array(map(make_record_tokens, to_records(rows)), pa.string())
-        filled = rows.select(["slide_id", *self._list_checksum()]).append_column(RECORD_TOKENS, tokens)
+        filled = rows.select(["slide_id", *self.list_checksum()]).append_column(RECORD_TOKENS, tokens)
         self._store.fill(with_new_tokens(filled))
 
     def list_unguarded(self) -> Sequence[str]:
         """Slides whose rows have no checksums yet: those of older versions."""
-        return self.slides(IsNull(Column(CHECKSUM)) if self._list_checksum() else None)
+        return self.slides(IsNull(Column(CHECKSUM)) if self.list_checksum() else None)
 
     def add_checksums(self, slide_ids: Sequence[str]) -> None:
         """Give rows checksums as they are, which archives of older versions lack; they guard from then on."""
         self._store.add_columns({CHECKSUM: pa.binary()})
         self._store.fill(make_checksums(self._store.scan(self._schema.names, one_of("slide_id", slide_ids))))
 
-    def _list_checksum(self) -> list[str]:
+    def list_checksum(self) -> list[str]:
+        """The column of the rows' checksums, as far as there is one."""
         return [name for name in self._schema.names if name == CHECKSUM]
 
     def ensure_vectors(self, dimensions: Mapping[VectorColumn, int]) -> None:

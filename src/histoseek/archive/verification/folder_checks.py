@@ -22,7 +22,8 @@ _OWN = re.compile(
     | erasure\.json | tombstones\.json
     | bags/[0-9a-f]{2}/[0-9a-f]{32}(\.context)?\.(safetensors|json)
     | spaces/\d{4,}/(context_)?centre\.npy
-    | spaces/\d{4,}/((weights|alignment|tuning|novelty)\.safetensors | (weights|target|calibration|chance|fusion)\.json)
+    | spaces/\d{4,}/(weights|alignment|tuning|graph|novelty)\.safetensors
+    | spaces/\d{4,}/(weights|target|calibration|chance|fusion)\.json
     | spaces/\d{4,}/store/(slides\.lance|ledger|ranking|set-aside-[^/]*)/.*""",
     re.VERBOSE,
 )

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from histoseek.archive.ranking_method import RankingMethod
 from histoseek.archive.schema import StoredSlide
 from histoseek.encoders.alignment import Alignment
 from histoseek.encoders.bag import UNKNOWN_POSITION
@@ -20,7 +21,6 @@ from histoseek.mosaics.contributions import (
     find_closest_pairs,
     match_one_to_one,
 )
-from histoseek.mosaics.distances import Distance
 from histoseek.mosaics.signature import Signature
 from histoseek.search.attention_maps import map_attention
 from histoseek.search.explanation import Contribution, Explanation, TextRegion
@@ -31,18 +31,25 @@ MOST_READ = 20
 """First results that are compared with a text in detail: that takes longer than finding them."""
 
 
-def explain_match(result: SearchResult, query: Signature, slide: Signature, distance: Distance) -> SearchResult:
+def explain_match(result: SearchResult, query: Signature, slide: Signature, method: RankingMethod) -> SearchResult:
     """The result of comparing two slides with what it has in common with the query; its global_ must be known.
+
+    query, slide: as the method maps them.
 
     Matches are the pairs of mosaic vectors that gave the score most, each vector used once, so there may be fewer than
     MATCHES_SHOWN; for a distance that does not look at mosaics, the pairs of largest cosine.
     """
+    distance = method.distance
     parts = compute_contributions(query, slide, distance, result.global_ or 0.0)
+    if method.diffusion and result.neighbours is not None:
+        parts = parts.blend(method.diffusion.share, result.neighbours)
     sides = _regions(query), _regions(slide)
     return replace(
         result,
         matches=_matches(query, slide, parts.pairs, sides, compared=distance.fusion.local_weight > 0),
-        explanation=Explanation(parts.base, parts.global_, _contributions(parts.pairs, sides), parts.context),
+        explanation=Explanation(
+            parts.base, parts.global_, _contributions(parts.pairs, sides), parts.context, parts.neighbours
+        ),
         attention=map_attention(query, slide, parts.pairs),
     )
 

@@ -30,7 +30,7 @@ from histoseek.search.retrieve.candidates import Candidates
 from histoseek.search.retrieve.image import image_info, image_method, image_scope, image_warnings
 from histoseek.search.retrieve.paging import name_cases
 from histoseek.search.retrieve.ranking import measure_distances
-from histoseek.search.scope.exclusion import SearchScope
+from histoseek.search.retrieve.witnesses import Witnesses, read_neighbours
 
 ANY_STAIN = "any stain"
 """What two cases are compared by that share no known stain, where the stain of some of their slides is not known."""
@@ -145,8 +145,7 @@ def search_cases(
     image = prepare_image(archive, query, options.workers, reporter)
     started = time.perf_counter()
     store = archive.store.snapshot()
-    scope = image_scope(store, image, options)
-    ranking = _CaseRanking.rank(store, image, method, scope)
+    ranking = _CaseRanking.rank(store, image, method, options)
     results = tuple(ranking.make_results(options))
     presented = SearchResults(
         query=image_info(image, options, method),
@@ -173,11 +172,16 @@ class _CaseRanking:
     comparison: CaseComparison
 
     @classmethod
-    def rank(cls, store: SlideTable, image: PreparedImage, method: RankingMethod, scope: SearchScope) -> _CaseRanking:
+    def rank(
+        cls, store: SlideTable, image: PreparedImage, method: RankingMethod, options: SearchOptions
+    ) -> _CaseRanking:
+        """Raises BadFilter."""
+        scope, own = (image_scope(store, image, one) for one in (options, replace(options, same_patient=False)))
         view = method.view(store)
         slides = Candidates.at(view.ranking_rows(), scope.places(view))
         signatures = method.map_query(store, image.signatures, [slide.slide_id for slide in image.slides])
-        each = measure_distances(view, signatures, method.distance, slides)
+        witnesses = Witnesses.call(store, signatures, method, own)
+        each = measure_distances(view, signatures, method.distance, slides, witnesses)
         stain_of = read_stains(store, scope.where)
         comparison = CaseComparison(
             totals=np.stack([one.total for one in each]),
@@ -211,6 +215,7 @@ class _CaseRanking:
             probability=None,
             local=float(measured.local[row]),
             global_=float(measured.global_[row]),
+            neighbours=read_neighbours(measured, row),
             matches=(),
             channels=(ChannelRank("similar slides", rank, 1 - best.nearest),),
             record=stored.record,
@@ -218,9 +223,7 @@ class _CaseRanking:
             also=tuple(slide_id for slide_id in own if slide_id != best.slide_id),
             case_parts=parts,
         )
-        return explain_match(
-            result, self.signatures[best.query_slide], self.method.map_stored(stored), self.method.distance
-        )
+        return explain_match(result, self.signatures[best.query_slide], self.method.map_stored(stored), self.method)
 
     def _list_parts(self, case: int) -> Iterator[CasePart]:
         compared = [part for part in self.comparison.parts if not np.isnan(part.distances[case])]

@@ -20,6 +20,7 @@ from histoseek.search.retrieve.channels import Channel, Retriever
 from histoseek.search.retrieve.measure_chance import get_chance
 from histoseek.search.retrieve.ranking import RankedSlides, rerank
 from histoseek.search.retrieve.retrieval import ImageRanking, Retrieval
+from histoseek.search.retrieve.witnesses import Witnesses
 from histoseek.search.scope.exclusion import SearchScope, require_words
 
 REGION_DISTANCE = "contained"
@@ -46,7 +47,7 @@ def retrieve_by_image(
         store=store,
         scope=scope,
         info=info,
-        warnings=image_warnings(archive, image, options),
+        warnings=(*image_warnings(archive, image, options), *ranking.warnings),
         image=ranking,
         channels=(ranking.slides.channel(), *reports) if reports else (),
         explain=None if reports else ranking.explain,
@@ -62,7 +63,10 @@ def rank_for_image(
     """The slides of a scope ranked for an image; raises BadFilter."""
     count = candidate_count(method, options)
     signatures = method.map_query(store, image.signatures, [slide.slide_id for slide in image.slides])
-    return ImageRanking(image, signatures, rerank(method.view(store), signatures, method, count, scope), method)
+    own = image_scope(store, image, replace(options, same_patient=False))
+    witnesses = Witnesses.call(store, signatures, method, own)
+    ranked = rerank(method.view(store), signatures, method, count, scope, witnesses)
+    return ImageRanking(image, signatures, ranked, method, witnesses)
 
 
 def candidate_count(method: RankingMethod, options: SearchOptions) -> int | None:

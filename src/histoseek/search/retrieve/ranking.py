@@ -16,6 +16,7 @@ from histoseek.mosaics.signature import Signature
 from histoseek.search.retrieve.candidates import Candidates, Ids, best, candidates
 from histoseek.search.retrieve.channels import Channel, Scale
 from histoseek.search.retrieve.rank_fusion import Hit
+from histoseek.search.retrieve.witnesses import Witnesses
 from histoseek.search.scope.exclusion import SearchScope
 
 _MOSAICS_AT_ONCE = 2000
@@ -58,26 +59,47 @@ class RankedSlides:
 
 
 def rerank(
-    store: SlideTable, signatures: Sequence[Signature], method: RankingMethod, count: int | None, scope: SearchScope
+    store: SlideTable,
+    signatures: Sequence[Signature],
+    method: RankingMethod,
+    count: int | None,
+    scope: SearchScope,
+    witnesses: Witnesses | None = None,
 ) -> RankedSlides:
-    """The `count` nearest candidates in the order of their distances, all of the scope for None or several signatures.
+    """The `count` nearest candidates in the order of their distances, all of the scope for None or several signatures;
+    and the slides of the scope that the witnesses lead to.
 
     store: as the method views it; signatures: as it maps them. Raises BadFilter.
     """
     first = signatures[0]
     slides = candidates(store, first.global_vector, count if len(signatures) == 1 else None, scope, first.context)
-    each = measure_distances(store, signatures, method.distance, slides)
+    if witnesses:
+        slides = witnesses.add_candidates(slides, scope.places(store))
+    each = measure_distances(store, signatures, method.distance, slides, witnesses)
     totals = np.stack([distances.total for distances in each])
     nearest = totals.argmin(axis=0)
     rows = np.arange(len(slides))
     local, apart = (np.stack([getattr(d, part) for d in each])[nearest, rows] for part in ("local", "global_"))
-    return RankedSlides(slides.slide_ids, Distances(totals[nearest, rows], local, apart), nearest)
+    said = [distances.neighbours for distances in each if distances.neighbours is not None]
+    neighbours = np.stack(said)[nearest, rows] if said else None
+    return RankedSlides(slides.slide_ids, Distances(totals[nearest, rows], local, apart, neighbours), nearest)
 
 
 def measure_distances(
+    store: SlideTable,
+    signatures: Sequence[Signature],
+    distance: Distance,
+    slides: Candidates,
+    witnesses: Witnesses | None = None,
+) -> list[Distances]:
+    """The distances of some slides to each of several signatures; witnesses: where neighbours have a say."""
+    each = _measure_directly(store, signatures, distance, slides)
+    return witnesses.testify(each, slides) if witnesses else each
+
+
+def _measure_directly(
     store: SlideTable, signatures: Sequence[Signature], distance: Distance, slides: Candidates
 ) -> list[Distances]:
-    """The distances of some slides to each of several signatures."""
     if not len(slides):
         return [Distances(np.empty(0), np.empty(0), np.empty(0))] * len(signatures)
     measures = [partial(distance, signature) for signature in signatures]

@@ -82,7 +82,7 @@ def _measure_further(retrieval: Retrieval, channels: Sequence[Channel]) -> dict[
     store = image.method.view(retrieval.store)
     rows = store.ranking_rows()
     slides = Candidates.at(rows, np.sort(rows.places_of(sorted(reached.difference(image.slides.slide_ids.tolist())))))
-    each = measure_distances(store, image.signatures, image.method.distance, slides)
+    each = measure_distances(store, image.signatures, image.method.distance, slides, image.witnesses)
     nearest = np.min([distances.total for distances in each], axis=0)
     return dict(zip(slides.slide_ids.tolist(), (1 - nearest).tolist(), strict=True))
 

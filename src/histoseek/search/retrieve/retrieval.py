@@ -28,6 +28,7 @@ from histoseek.search.retrieve.paging import BestHits, take_page
 from histoseek.search.retrieve.rank_fusion import Hit, add_ranks, reciprocal_rank_fusion, slides_without_report
 from histoseek.search.retrieve.ranking import RankedSlides
 from histoseek.search.retrieve.score_fusion import fuse_scores
+from histoseek.search.retrieve.witnesses import BEHIND, Witnesses, read_neighbours
 from histoseek.search.scope.exclusion import SearchScope
 
 Explainer = Callable[[SearchResult, StoredSlide], SearchResult]
@@ -36,14 +37,20 @@ Explainer = Callable[[SearchResult, StoredSlide], SearchResult]
 
 @dataclass(frozen=True, slots=True)
 class ImageRanking:
-    """The slides that were ranked for an image, and how; signatures: the image's, as they were compared; regions: of a
-    text beside it."""
+    """The slides that were ranked for an image, and how; signatures: the image's, as they were compared; witnesses:
+    where neighbours had a say; regions: of a text beside it."""
 
     image: PreparedImage
     signatures: tuple[Signature, ...]
     slides: RankedSlides
     method: RankingMethod
+    witnesses: Witnesses | None = None
     regions: RegionExplainer | None = None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What to know of the ranking."""
+        return (BEHIND,) if self.method.diffusion and self.witnesses is None else ()
 
     def explain(self, result: SearchResult, slide: StoredSlide) -> SearchResult:
         """The result with its regions near the text and, where the image led to it, the parts of its distance and what
@@ -57,9 +64,10 @@ class ImageRanking:
             result,
             local=float(self.slides.distances.local[row]),
             global_=float(self.slides.distances.global_[row]),
+            neighbours=read_neighbours(self.slides.distances, row),
             query_slide=query_slide,
         )
-        return explain_match(result, self.signatures[query_slide], self.method.map_stored(slide), self.method.distance)
+        return explain_match(result, self.signatures[query_slide], self.method.map_stored(slide), self.method)
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,6 +158,7 @@ def to_result(result: SearchResult) -> Result:
         label_unknown=result.label_unknown,
         local=result.local,
         global_=result.global_,
+        neighbours=result.neighbours,
         matches=tuple(Match.model_validate(match) for match in result.matches),
         ways=tuple(Channel.model_validate(place) for place in result.channels),
         query_slide=result.query_slide,
