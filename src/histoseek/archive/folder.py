@@ -14,7 +14,6 @@ from histoseek.archive.erasure.erase import bury, drop, erase
 from histoseek.archive.erasure.pending import PendingErasure, read_pending
 from histoseek.archive.filters.expression import Where, one_of
 from histoseek.archive.fusion_file import ArchiveFusion
-from histoseek.archive.graph_file import keep_graph
 from histoseek.archive.journal import Journal
 from histoseek.archive.layout import ArchiveLayout, hold_write_lock
 from histoseek.archive.manifest import Manifest, create_manifest, write_manifest
@@ -343,8 +342,7 @@ class ArchiveFolder:
             mend_side_files(self.layout)
             self._repair()
             yield
-            if self.space:
-                keep_graph(self.layout, self.store.snapshot(), self.tuning)
+            self._now().keep_graph()
             pending = self.pending_erasure
             if erase_now or (pending and pending.is_due):
                 # What is merely due must not fail a command that did its own work: it goes on to wait.

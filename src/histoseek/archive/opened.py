@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from histoseek.archive.calibration_file import Calibration, has_older_calibration, read_calibration
 from histoseek.archive.fusion_file import ArchiveFusion, read_fusion
+from histoseek.archive.graph_file import keep_graph
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.archive.manifest import Manifest, read_manifest
 from histoseek.archive.novelty_file import ArchiveNovelty, read_novelty
@@ -143,6 +144,14 @@ class OpenSpace:
         none: tuple[str, ...] = ()
         beside = self._read("warnings", lambda: list_warnings(self.layout), none)
         return (left_out, *beside) if left_out else beside
+
+    def keep_graph(self) -> None:
+        """Bring the neighbour graph up to date, where neighbours have a say; the write lock must be held.
+
+        Raises ArchiveReadOnly, DiskFull.
+        """
+        if self.manifest.space is not None:
+            keep_graph(self.layout, self.store.snapshot(), self.tuning)
 
     def view(self) -> OpenSpace:
         """The same as it is now, staying so: for reads that belong together."""
