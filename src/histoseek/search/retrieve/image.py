@@ -18,7 +18,7 @@ from histoseek.search.queries import EncodedSlide, ImageQuery, Region, TileImage
 from histoseek.search.results import QueryInfo
 from histoseek.search.retrieve.channels import Channel, Retriever
 from histoseek.search.retrieve.measure_chance import get_chance
-from histoseek.search.retrieve.ranking import RankedSlides, rerank
+from histoseek.search.retrieve.ranking import RankedSlides, find_candidates, rerank
 from histoseek.search.retrieve.retrieval import ImageRanking, Retrieval
 from histoseek.search.retrieve.witnesses import Witnesses
 from histoseek.search.scope.exclusion import SearchScope, require_words
@@ -63,9 +63,15 @@ def rank_for_image(
     """The slides of a scope ranked for an image; raises BadFilter."""
     count = candidate_count(method, options)
     signatures = method.map_query(store, image.signatures, [slide.slide_id for slide in image.slides])
-    own = image_scope(store, image, replace(options, same_patient=False))
-    witnesses = Witnesses.call(store, signatures, method, own)
-    ranked = rerank(method.view(store), signatures, method, count, scope, witnesses)
+    view, own = method.view(store), image_scope(store, image, replace(options, same_patient=False))
+    slides = find_candidates(view, signatures, count, scope)
+    # One look through the archive is enough where it was for the same slides, by the same vectors.
+    is_same = (
+        count is not None and scope == own.without_filter() and len(signatures) == 1 and signatures[0].context is None
+    )
+    nearest = slides if is_same and method.diffusion and method.diffusion.neighbours <= len(slides) else None
+    witnesses = Witnesses.call(store, signatures, method, own, nearest)
+    ranked = rerank(view, signatures, method, count, scope, witnesses, slides)
     return ImageRanking(image, signatures, ranked, method, witnesses)
 
 

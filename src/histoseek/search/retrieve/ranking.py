@@ -65,14 +65,16 @@ def rerank(
     count: int | None,
     scope: SearchScope,
     witnesses: Witnesses | None = None,
+    slides: Candidates | None = None,
 ) -> RankedSlides:
     """The `count` nearest candidates in the order of their distances, all of the scope for None or several signatures;
     and the slides of the scope that the witnesses lead to.
 
-    store: as the method views it; signatures: as it maps them. Raises BadFilter.
+    store: as the method views it; signatures: as it maps them; slides: the candidates where they were found before.
+    Raises BadFilter.
     """
-    first = signatures[0]
-    slides = candidates(store, first.global_vector, count if len(signatures) == 1 else None, scope, first.context)
+    if slides is None:
+        slides = find_candidates(store, signatures, count, scope)
     if witnesses:
         slides = witnesses.add_candidates(slides, scope.places(store))
     each = measure_distances(store, signatures, method.distance, slides, witnesses)
@@ -83,6 +85,14 @@ def rerank(
     said = [distances.neighbours for distances in each if distances.neighbours is not None]
     neighbours = np.stack(said)[nearest, rows] if said else None
     return RankedSlides(slides.slide_ids, Distances(totals[nearest, rows], local, apart, neighbours), nearest)
+
+
+def find_candidates(
+    store: SlideTable, signatures: Sequence[Signature], count: int | None, scope: SearchScope
+) -> Candidates:
+    """The `count` nearest slides of a scope, all of them for None or several signatures; raises BadFilter."""
+    first = signatures[0]
+    return candidates(store, first.global_vector, count if len(signatures) == 1 else None, scope, first.context)
 
 
 def measure_distances(

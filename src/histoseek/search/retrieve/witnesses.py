@@ -14,7 +14,6 @@ from histoseek.mosaics.distances import Distances
 from histoseek.mosaics.signature import Signature
 from histoseek.ranking.diffusion import Neighbourhood, blend, spread
 from histoseek.ranking.graph import compute_cosines
-from histoseek.ranking.settings import DiffusionSettings
 from histoseek.search.retrieve.candidates import Candidates, candidates
 from histoseek.search.scope.exclusion import SearchScope
 
@@ -38,11 +37,17 @@ class Witnesses:
 
     @classmethod
     def call(
-        cls, store: SlideTable, signatures: Sequence[Signature], method: RankingMethod, own: SearchScope
+        cls,
+        store: SlideTable,
+        signatures: Sequence[Signature],
+        method: RankingMethod,
+        own: SearchScope,
+        nearest: Candidates | None = None,
     ) -> Witnesses | None:
         """Those of a query's signatures, as the method maps them, among all slides of a snapshot, whatever the filter.
 
-        own: the scope without the slides of the query's owner. None where neighbours have no say, or their graph is
+        own: the scope without the slides of the query's owner; nearest: those of its slides that are nearest to the one
+        signature, where they were found before. None where neighbours have no say, or their graph is
         too far behind.
         """
         graph, settings = method.find_graph(store), method.diffusion
@@ -50,21 +55,13 @@ class Witnesses:
             return None
         view = method.view(store)
         left_out = ~own.exclusions.mask(view.ranking_rows())
-        return cls(
-            settings.share,
-            tuple(
-                spread(
-                    graph,
-                    view.ranking_rows().global_vectors,
-                    signature.global_vector,
-                    find_nearest(view, signature, own.without_filter(), settings),
-                    left_out,
-                    settings,
-                )
-                for signature in signatures
-            ),
-            left_out,
-        )
+        vectors, neighbourhoods = view.ranking_rows().global_vectors, []
+        for signature in signatures:
+            query = signature.global_vector
+            near = nearest or candidates(view, query, settings.neighbours, own.without_filter())
+            first = find_nearest(near, query, settings.neighbours)
+            neighbourhoods.append(spread(graph, vectors, query, first, left_out, settings))
+        return cls(settings.share, tuple(neighbourhoods), left_out)
 
     def add_candidates(self, slides: Candidates, allowed: NDArray[np.int64]) -> Candidates:
         """Candidates with the slides among the allowed places that neighbours lead to."""
@@ -89,12 +86,8 @@ def read_neighbours(distances: Distances, row: int) -> float | None:
     return None if distances.neighbours is None else float(distances.neighbours[row])
 
 
-def find_nearest(
-    view: SlideTable, signature: Signature, scope: SearchScope, settings: DiffusionSettings
-) -> NDArray[np.int64]:
-    """The places of the slides of a scope whose global vectors are nearest to a signature's, nearest first."""
-    slides = candidates(view, signature.global_vector, settings.neighbours, scope)
+def find_nearest(slides: Candidates, query: NDArray[np.float32], count: int) -> NDArray[np.int64]:
+    """The places of the `count` slides whose global vectors are nearest to a query's, nearest first."""
     zeros = np.zeros(len(slides), np.int64)
-    cosines = compute_cosines(slides.rows.global_vectors, slides.places, signature.global_vector[None], zeros)
-    order = np.lexsort((slides.places, -cosines))
-    return slides.places[order]
+    cosines = compute_cosines(slides.rows.global_vectors, slides.places, query[None], zeros)
+    return slides.places[np.lexsort((slides.places, -cosines))][:count]
