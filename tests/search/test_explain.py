@@ -10,6 +10,7 @@ import pytest
 
 from histoseek.api import Archive
 from histoseek.archive.archive_fusion import load_distance
+from histoseek.archive.ranking_method import RankingMethod
 from histoseek.encoders.bag import UNKNOWN_POSITION
 from histoseek.errors import InputError, UnknownSlide
 from histoseek.mosaics.distances import DISTANCES, get_distance
@@ -170,7 +171,7 @@ def test_vectors_without_a_place_match_without_regions() -> None:
     shares = np.full(3, 1 / 3, np.float32)
     query, slide = (Signature.create(v[3], v[:3].astype(np.float16), shares, (nowhere,) * 3, 0) for v in vectors)
     blank = SearchResult(1, "a", None, 0, None, 0, 0.5, (), (), None)  # type: ignore[arg-type]
-    found = explain_match(blank, query, slide, get_distance("symmetric"))
+    found = explain_match(blank, query, slide, RankingMethod("symmetric", get_distance("symmetric")))
     assert found.matches
     assert all(match.query_region is None and match.result_region is None for match in found.matches)
     assert found.attention
