@@ -232,7 +232,9 @@ def metric(metrics: Sequence[MetricEstimate], name: str) -> MetricEstimate:
 
 
 def cell(one: MetricEstimate) -> str:
-    return f"{one.value:.3f} ({one.low:.2f} to {one.high:.2f})"
+    if np.isnan(one.value):
+        return "too few patients"
+    return f"{one.value:.3f} ({'too few patients' if np.isnan(one.low) else f'{one.low:.2f} to {one.high:.2f}'})"
 
 
 def slug(name: str) -> str:

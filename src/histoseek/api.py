@@ -81,9 +81,8 @@ class Archive(ArchiveFolder):
         metadata: a table (CSV, Excel, JSON), a pandas data frame, or rows; reports: files, folders, or rows of reports;
         spacing_of: um/px by file name; rename: column names of the tables; report_columns: what columns of report
         tables hold; deidentify=False: keep names, dates and numbers of persons, "presidio": ask Presidio too;
-        trust=True: read files in this very process; slide_features: vectors of slides, for an archive made with
-        `slide_encoder`; encoder: the archive's, if it is your own code. Can be called again when killed. Raises
-        InputError, ArchiveError; bad slides and reports are listed in the result, and in refused.jsonl.
+        trust=True: read files in this very process; slide_features: vectors of slides, for an archive of such; encoder:
+        the archive's, if it is your own code. Can be called again when killed. Raises InputError, ArchiveError.
         """
         from histoseek.archive.indexing.index_request import make_index_request
         from histoseek.archive.indexing.ingest import index

@@ -280,7 +280,10 @@ def test_what_cannot_be_told_is_said(archive: Archive, tmp_path: Path) -> None:
     few = labelled_archive(tmp_path / "few", [0, 1, 0, 1], [0, 0, 1, 1])
     found = evaluate(few, EvaluationSpec(systems=("symmetric",)))
     assert any(warning.startswith("2 patients have queries with an answer") for warning in found.warnings)
-    assert "nan" not in histoseek("evaluate", "--archive", few.path, "--systems", "symmetric,random").stdout
+    printed = histoseek("evaluate", "--archive", few.path, "--systems", "symmetric,random", "--out", tmp_path / "out")
+    page = (tmp_path / "out" / "evaluation.html").read_text()
+    for text in (printed.stdout, page):
+        assert "nan" not in text.lower().split() and "too few patients" in text
     loose = evaluate(archive, EvaluationSpec(systems=("symmetric",), patient_is_slide=True))
     assert any(warning.startswith("48 slides share a patient id with another one") for warning in loose.warnings)
     alike = evaluate(archive, EvaluationSpec(systems=("random", "random", "majority"), where="diagnosis = 'class 1'"))

@@ -157,9 +157,12 @@ def _select(metrics: Sequence[MetricEstimate], name: str) -> MetricEstimate:
 
 
 def _format(metric: MetricEstimate) -> str:
+    from histoseek.statistics.intervals import TOO_FEW_PATIENTS
+
     if math.isnan(metric.value):
         return UNDEFINED
-    return f"{metric.value:.3f}" + ("" if math.isnan(metric.low) else f" ({metric.low:.2f} to {metric.high:.2f})")
+    interval = f"{metric.low:.2f} to {metric.high:.2f}" if math.isfinite(metric.low) else TOO_FEW_PATIENTS
+    return f"{metric.value:.3f} ({interval})"
 
 
 def _compare(first: Path, second: Path, seed: int) -> None:

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 FEW_PATIENTS = 5
 """With fewer, resampling patients says nothing about others, and there is no interval."""
 
+TOO_FEW_PATIENTS = "too few patients"
+"""What stands in an interval's place there."""
+
 
 def unanimous_interval(value: float, patients: int) -> tuple[float, float]:
     """The exact 95 % interval of a share that was 0 or 1 in all of n patients (Clopper and Pearson 1934).

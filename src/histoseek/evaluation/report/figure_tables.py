@@ -9,7 +9,7 @@ from typing import Literal
 
 from histoseek.evaluation.outcome import Evaluation, SystemResult
 from histoseek.evaluation.per_query import SAME_AS_TOP_1
-from histoseek.evaluation.report.figure_text import format_interval, format_p, format_signed, format_signed_interval
+from histoseek.evaluation.report.figure_text import format_p, format_signed, format_signed_interval, format_spread
 from histoseek.evaluation.report.glossary import explain_metric
 from histoseek.evaluation.report.svg import format_figure
 from histoseek.evaluation.scores import MetricEstimate
@@ -187,7 +187,7 @@ def _make_comparison_row(comparison: SystemComparison) -> Row:
 
 
 def _make_cell(metric: MetricEstimate) -> Cell:
-    spread = format_interval(metric.low, metric.high)
+    spread = format_spread(metric)
     return Cell(format_figure(metric.value), (spread,) if spread else ())
 
 

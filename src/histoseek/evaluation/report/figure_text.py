@@ -7,6 +7,7 @@ import math
 from histoseek.evaluation.confounders import PREFERENCE_DEPTH, SiteCheck
 from histoseek.evaluation.report.svg import DASH, MINUS, format_figure
 from histoseek.evaluation.scores import MetricEstimate
+from histoseek.statistics.intervals import TOO_FEW_PATIENTS
 
 
 def format_interval(low: float, high: float) -> str:
@@ -33,9 +34,16 @@ def format_p(p: float) -> str:
     return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
+def format_spread(metric: MetricEstimate) -> str:
+    """A figure's 95 % interval, or why there is none; "" where there is no figure."""
+    if not math.isfinite(metric.value):
+        return ""
+    return format_interval(metric.low, metric.high) or TOO_FEW_PATIENTS
+
+
 def format_with_interval(metric: MetricEstimate) -> str:
     """A figure and its interval in one text."""
-    interval_text = format_interval(metric.low, metric.high)
+    interval_text = format_spread(metric)
     return f"{format_figure(metric.value)} ({interval_text})" if interval_text else format_figure(metric.value)
 
 
