@@ -99,13 +99,11 @@ def calibrate(
 
     label: the column of the labels that a probability is of; None: only what is unlike the archive is learned;
     distance: None for the way to rank that searches use; false_alarms: the share of queries of the archive's own kind
-    that may be said to be unlike it; refit: for a ranking that was tuned by the same labels, which else knows the
-    archive's own slides better than any query. Raises ArchiveError for too few slides, labelled slides or patients, or
-    a single label; InputError for a column that the archive lacks; ConfigurationError for an unknown distance;
-    ArchiveBusy, ArchiveReadOnly.
+    that may be said to be unlike it; refit: for a ranking that was tuned by the same labels. Raises ArchiveError for
+    too few slides, labelled slides or patients, or one label; InputError for a column that the archive lacks;
+    ConfigurationError for an unknown distance; ArchiveBusy, ArchiveReadOnly.
     """
-    if distance is not None:
-        settle(distance, str, "--distance", kind=ConfigurationError)
+    settle(distance, str | None, "--distance", kind=ConfigurationError)
     seed = settle_count(seed, "--seed", 0)
     with archive.writing():
         space, store = archive.require_space(), archive.store.snapshot()
@@ -116,8 +114,7 @@ def calibrate(
         learn_novelty(archive, records, false_alarms, seed, reporter)
         method = _fit_method(archive, slides.with_label, label, distance, seed)
         run = _Run(store, method, {record.slide_id: record for record in records}, label or DEFAULT_LABEL, seed)
-        is_tuned_by = method.tuning is not None and method.tuning.column == label
-        nearest = refit(archive, method.tuning, seed) if refit and method.tuning and is_tuned_by else None
+        nearest = _refit_tuning(archive, method, label, refit, seed)
         calibration = Calibration(
             format=FORMAT,
             space=space.slides_fingerprint,
@@ -130,6 +127,15 @@ def calibrate(
         )
         write_calibration(archive.layout, calibration)
     return calibration
+
+
+def _refit_tuning(
+    archive: ArchiveFolder, method: RankingMethod, label: str | None, refit: Refit | None, seed: int
+) -> Nearest | None:
+    """What ranks slides without their patients in what was tuned, where that was tuned by the label."""
+    if refit is None or method.tuning is None or method.tuning.column != label:
+        return None
+    return refit(archive, method.tuning, seed)
 
 
 @dataclass(frozen=True)
