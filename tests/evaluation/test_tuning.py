@@ -216,6 +216,19 @@ def test_what_wins_is_adopted_and_search_ranks_by_it(
     assert archive.reset_tuning() and not archive.reset_tuning() and archive.tuning is None
 
 
+@pytest.mark.parametrize("settings", [LEARNED, PLAIN], ids=["learned", "plain"])
+def test_neighbours_have_the_same_say_in_search(
+    labelled: Path, slides: TuningSlides, settings: RankingSettings, tmp_path: Path
+) -> None:
+    archive, everyone = copied(labelled, tmp_path), np.arange(48)
+    fitted = fit_ranking(replace(settings, diffusion=DiffusionSettings(0.5, 5, 0.8)), slides, everyone)
+    space = archive.require_space().slides_fingerprint
+    write_tuning(archive.layout, Tuning(space, 48, "", "diagnosis", fitted.settings, fitted.metric, fitted.fusion))
+    expected = 1 - measure_distances(fitted, slides, np.array([7]), everyone)[0]
+    found = archive.search(like="slide-007", k=48).results
+    assert [r.score for r in found] == pytest.approx([expected[int(r.slide_id[-3:])] for r in found], abs=1e-4)
+
+
 def test_searches_say_when_a_tuning_no_longer_fits(labelled: Path, tmp_path: Path) -> None:
     archive = copied(labelled, tmp_path)
     space = archive.require_space().slides_fingerprint
