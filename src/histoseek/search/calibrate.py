@@ -106,7 +106,7 @@ def calibrate(
     settle(distance, str | None, "--distance", kind=ConfigurationError)
     seed = settle_count(seed, "--seed", 0)
     with archive.writing():
-        space, store = archive.require_space(), archive.store.snapshot()
+        store = archive.store.snapshot()
         records = store.records(None, None, 0)
         slides = _slides(records, label)
         if label:
@@ -117,7 +117,7 @@ def calibrate(
         nearest = _refit_tuning(archive, method, label, refit, seed)
         calibration = Calibration(
             format=FORMAT,
-            space=space.slides_fingerprint,
+            space=archive.require_space().slides_fingerprint,
             distance=method.name,
             fusion=method.distance.fusion,
             ranking=method.mark,
