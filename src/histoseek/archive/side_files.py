@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -41,7 +41,16 @@ def list_damaged_files(layout: ArchiveLayout) -> tuple[DamagedFile, ...]:
 
 
 def _list_features_lost(layout: ArchiveLayout) -> Iterator[DamagedFile]:
-    for path, check, lost, remedy in (
+    for path, check, lost, remedy in _list_checks(layout):
+        try:
+            check(layout)
+        except DamagedArchive:
+            yield DamagedFile(path, lost, remedy)
+
+
+def _list_checks(layout: ArchiveLayout) -> Sequence[tuple[Path, Callable[[ArchiveLayout], object], str, str]]:
+    """Each file that can be left out, what tells damage, what is lost with it, and what makes it anew."""
+    return (
         (
             layout.calibration,
             check_calibration,
@@ -78,11 +87,7 @@ def _list_features_lost(layout: ArchiveLayout) -> Iterator[DamagedFile]:
             "sentences that reports have in common are read",
             "The next `histoseek index` with new reports finds them anew",
         ),
-    ):
-        try:
-            check(layout)
-        except DamagedArchive:
-            yield DamagedFile(path, lost, remedy)
+    )
 
 
 def _list_unneeded(layout: ArchiveLayout) -> Iterator[DamagedFile]:

@@ -13,6 +13,7 @@ from histoseek.search.options import DEFAULT_LABEL
 from histoseek.terminal import TableColumn, format_table, get_terminal_width
 
 if TYPE_CHECKING:
+    from histoseek.api import Archive
     from histoseek.evaluation.tuning.tune import TuningOutcome
 
 _SHOWN = 12
@@ -50,11 +51,7 @@ def tune(
 
     opened = Archive.open(archive)
     if reset:
-        if dry_run:
-            raise ConfigurationError("--reset", "does not go with --dry-run", "Leave one of them out")
-        was_tuned = opened.reset_tuning()
-        said = "the tuning is removed: slides are ranked plainly" if was_tuned else "the archive was not tuned"
-        print(json.dumps({"reset": was_tuned}) if as_json else said)
+        _reset(opened, dry_run=dry_run, as_json=as_json)
         return
     with show_progress("tune", total=None) as reporter:
         outcome = opened.tune(
@@ -64,6 +61,14 @@ def tune(
         print(json.dumps(plain(outcome.facts), indent=1))
         return
     _print_outcome(outcome)
+
+
+def _reset(archive: Archive, *, dry_run: bool, as_json: bool) -> None:
+    if dry_run:
+        raise ConfigurationError("--reset", "does not go with --dry-run", "Leave one of them out")
+    was_tuned = archive.reset_tuning()
+    said = "the tuning is removed: slides are ranked plainly" if was_tuned else "the archive was not tuned"
+    print(json.dumps({"reset": was_tuned}) if as_json else said)
 
 
 def _print_outcome(outcome: TuningOutcome) -> None:

@@ -100,8 +100,7 @@ def calibrate(
     label: the column of the labels that a probability is of; None: only what is unlike the archive is learned;
     distance: None for the way to rank that searches use; false_alarms: the share of queries of the archive's own kind
     that may be said to be unlike it; refit: for a ranking that was tuned by the same labels. Raises ArchiveError for
-    too few slides, labelled slides or patients, or one label; InputError for a column that the archive lacks;
-    ConfigurationError for an unknown distance; ArchiveBusy, ArchiveReadOnly.
+    too few slides or labels, InputError for an unknown column, ConfigurationError, ArchiveBusy, ArchiveReadOnly.
     """
     settle(distance, str | None, "--distance", kind=ConfigurationError)
     seed = settle_count(seed, "--seed", 0)
@@ -113,7 +112,7 @@ def calibrate(
             _require_labels(archive, label, slides.with_label)
         learn_novelty(archive, records, false_alarms, seed, reporter)
         method = _fit_method(archive, slides.with_label, label, distance, seed)
-        run = _Run(store, method, {record.slide_id: record for record in records}, label or DEFAULT_LABEL, seed)
+        run = _Run(store, method, {one.slide_id: one for one in records}, label or DEFAULT_LABEL, seed)
         nearest = _refit_tuning(archive, method, label, refit, seed)
         calibration = Calibration(
             format=FORMAT,
