@@ -59,8 +59,8 @@ def tune(
         )
     if as_json:
         print(json.dumps(plain(outcome.facts), indent=1))
-        return
-    _print_outcome(outcome)
+    else:
+        _print_outcome(outcome)
 
 
 def _reset(archive: Archive, *, dry_run: bool, as_json: bool) -> None:
