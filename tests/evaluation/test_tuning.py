@@ -200,6 +200,7 @@ def test_what_wins_is_adopted_and_search_ranks_by_it(
     outcome = archive.tune()
     tuning, gain = archive.tuning, outcome.card.gains[0]
     assert tuning is not None and outcome.is_stored and "adopted" in outcome.verdict
+    assert archive.novelty is not None
     assert (tuning.settings, tuning.column, tuning.slides) == (LEARNED, "diagnosis", 48)
     assert tuning.card == tried.card and [t.settings for t in tuning.card.tried] == [PLAIN, LEARNED]
     assert gain.tuned > gain.plain and gain.p < 0.05 and gain.low > 0

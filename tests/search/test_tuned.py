@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,14 @@ import pytest
 from histoseek.api import Archive
 from histoseek.archive.ranking_method import TUNED, load_method
 from histoseek.archive.tuning_file import Tuning, remove_tuning, write_tuning
+from histoseek.encoders.bag import load_bag
 from histoseek.errors import ConfigurationError
 from histoseek.mosaics.distances import Fusion
 from histoseek.ranking.metric import LinearMap, Metric
 from histoseek.ranking.settings import PLAIN
-from histoseek.search.queries import ArchivedSlide, Case, Refined
+from histoseek.search.calibration.novelty import learn_novelty
+from histoseek.search.queries import ArchivedSlide, Case, EncodedSlide, Refined
+from histoseek.search.retrieve.image import PLAIN_FOR_STRANGERS
 from tests.evaluation.archives import labelled_archive
 
 SLIDES = 36
@@ -156,3 +160,23 @@ def test_an_identity_ranks_as_the_plain_distance(archive: Archive) -> None:
     assert {r.slide_id: r.score for r in tuned.results} == pytest.approx(
         {r.slide_id: r.score for r in plain.results}, abs=1e-3
     )
+
+
+def test_a_query_unlike_the_archive_is_ranked_plainly(archive: Archive) -> None:
+    tune(archive)
+    with archive.writing():
+        learn_novelty(archive, archive.records())
+    bag = load_bag(archive.layout.bag("slide-004"))
+    own, stranger = (
+        EncodedSlide(replace(bag, features=features), "query", 0.0, "patient-4")
+        for features in (bag.features, bag.features + 25)
+    )
+    assert archive.search(own, k=5).query.distance == TUNED
+    results = archive.search(stranger, k=5)
+    plain, by_name = archive.search(stranger, k=5, distance="symmetric"), archive.search(stranger, k=5, distance=TUNED)
+    assert (results.query.distance, by_name.query.distance) == ("symmetric", TUNED)
+    assert [(r.slide_id, r.score) for r in results.results] == [(r.slide_id, r.score) for r in plain.results]
+    assert [r.score for r in by_name.results] != [r.score for r in plain.results]
+    assert PLAIN_FOR_STRANGERS in results.warnings
+    assert not {PLAIN_FOR_STRANGERS} & {*plain.warnings, *by_name.warnings, *archive.search(own).warnings}
+    assert archive.search(stranger, to="cases", k=2).query.distance == "symmetric"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.tuning_file import Tuning, TuningCard, remove_tuning, write_tuning
 from histoseek.arguments import settle, settle_count
-from histoseek.errors import ConfigurationError, InputError
+from histoseek.errors import ArchiveError, ConfigurationError, InputError
 from histoseek.evaluation.cohort import Cohort, load_cohort
 from histoseek.evaluation.protocols import make_site_codes
 from histoseek.evaluation.tuning.candidates import list_stages
@@ -23,6 +23,7 @@ from histoseek.evaluation.tuning.shortage import find_shortage, has_answers_else
 from histoseek.evaluation.tuning.slides import MOST_FITTED, MOST_SLIDES, TuningSlides, draw_slides, read_slides
 from histoseek.progress import Reporter
 from histoseek.ranking.settings import PLAIN, RankingSettings
+from histoseek.search.calibration.novelty import learn_novelty
 from histoseek.search.options import DEFAULT_LABEL
 
 Ints = NDArray[np.int64]
@@ -121,10 +122,21 @@ def tune(
         is_adopted = tuning.settings != PLAIN and gain.tuned > gain.plain and gain.p < SIGNIFICANT
         had_one = archive.layout.tuning.is_file()
         if is_adopted and not dry_run:
+            _learn_own_kind(archive, spec.seed, reporter)
             write_tuning(archive.layout, tuning)
         elif not dry_run:
             remove_tuning(archive.layout)
     return TuningOutcome(tuning, card, is_adopted, is_adopted and not dry_run, had_one)
+
+
+def _learn_own_kind(archive: ArchiveFolder, seed: int, reporter: Reporter | None) -> None:
+    """Let searches tell slides unlike the archive's, for which a tuning promises nothing, if they can't yet.
+
+    Without features of its tiles, or of too few slides, an archive is tuned all the same.
+    """
+    if archive.novelty is None:
+        with suppress(ArchiveError):
+            learn_novelty(archive, archive.records(), seed=seed, reporter=reporter)
 
 
 def _require_answers(slides: TuningSlides, cohort: Cohort) -> None:

@@ -27,7 +27,7 @@ from histoseek.search.options import SearchOptions
 from histoseek.search.queries import ArchivedCase, ArchivedSlide, Case, EncodedSlide, Query, SlideFile
 from histoseek.search.results import ChannelRank, SearchResult, SearchResults
 from histoseek.search.retrieve.candidates import Candidates
-from histoseek.search.retrieve.image import image_info, image_method, image_scope, image_warnings
+from histoseek.search.retrieve.image import image_info, image_method, image_scope, image_warnings, settle_method
 from histoseek.search.retrieve.paging import name_cases
 from histoseek.search.retrieve.ranking import measure_distances
 from histoseek.search.retrieve.witnesses import Witnesses, read_neighbours
@@ -144,6 +144,7 @@ def search_cases(
     method = image_method(archive, query, options)
     image = prepare_image(archive, query, options.workers, reporter)
     started = time.perf_counter()
+    method, _ = settle_method(archive, method, image, options)
     store = archive.store.snapshot()
     ranking = _CaseRanking.rank(store, image, method, options)
     results = tuple(ranking.make_results(options))
@@ -154,7 +155,7 @@ def search_cases(
         results=results,
         warnings=(
             *archive.warnings,
-            *image_warnings(archive, image, options),
+            *image_warnings(archive, image, options, method),
             *ranking.list_warnings(options, len(results)),
         ),
     )

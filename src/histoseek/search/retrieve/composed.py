@@ -17,7 +17,14 @@ from histoseek.search.options import SearchOptions
 from histoseek.search.queries import Composed
 from histoseek.search.results import QueryInfo
 from histoseek.search.retrieve.channels import Channel, Retriever, Vector, share_weight
-from histoseek.search.retrieve.image import image_info, image_method, image_scope, image_warnings, rank_for_image
+from histoseek.search.retrieve.image import (
+    image_info,
+    image_method,
+    image_scope,
+    image_warnings,
+    rank_for_image,
+    settle_method,
+)
 from histoseek.search.retrieve.measure_chance import get_chance
 from histoseek.search.retrieve.retrieval import QueryText, Retrieval
 from histoseek.search.retrieve.text import encode_texts, find_regions, open_channels, text_warnings
@@ -33,6 +40,7 @@ def retrieve_by_both(
     require_words(archive, options)
     method = image_method(archive, query.image, options)
     image = prepare_image(archive, query.image, options.workers, reporter)
+    method, _ = settle_method(archive, method, image, options)
     store = archive.store.snapshot()
     spelling = check_spelling(store, query.text or "", options.verbatim)
     texts = _parse(store, query, spelling, options)
@@ -54,7 +62,7 @@ def retrieve_by_both(
         scope=scope,
         info=_describe(query, image_info(image, options, method), spelling),
         warnings=(
-            *image_warnings(archive, image, options),
+            *image_warnings(archive, image, options, method),
             *text_warnings(archive, store, options, tiles),
             *list_analyser_warnings(store),
             *spelling.warnings,

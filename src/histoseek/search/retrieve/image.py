@@ -8,8 +8,10 @@ from dataclasses import replace
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.ranking_method import TUNED, RankingMethod, list_tuning_warnings, load_method
 from histoseek.archive.stores.slides import SlideTable
+from histoseek.mosaics.distances import DEFAULT_DISTANCE
 from histoseek.progress import Reporter
-from histoseek.search.calibration.apply import AppliedCalibration
+from histoseek.ranking.novelty import Novelty
+from histoseek.search.calibration.apply import UNCALIBRATED, AppliedCalibration
 from histoseek.search.calibration.novelty import measure_novelty
 from histoseek.search.calibration.query_labels import MOST_RANKED
 from histoseek.search.encode.image import PARTS, PreparedImage, load_features, prepare_image
@@ -25,6 +27,11 @@ from histoseek.search.scope.exclusion import SearchScope, require_words
 
 REGION_DISTANCE = "contained"
 
+PLAIN_FOR_STRANGERS = (
+    "the archive's tuning was learned from slides unlike the query, so these are ranked without it: "
+    "`--distance tuned` ranks by it all the same"
+)
+
 
 def retrieve_by_image(
     archive: ArchiveFolder, query: ImageQuery, options: SearchOptions, reporter: Reporter | None
@@ -36,6 +43,8 @@ def retrieve_by_image(
         require_words(archive, options)
     image = prepare_image(archive, query, options.workers, reporter)
     started = time.perf_counter()
+    asked, (method, novelty) = method, settle_method(archive, method, image, options)
+    calibration = calibration if method is asked else UNCALIBRATED
     store = archive.store.snapshot()
     scope = image_scope(store, image, options)
     ranking = rank_for_image(store, image, method, options, scope)
@@ -47,13 +56,13 @@ def retrieve_by_image(
         store=store,
         scope=scope,
         info=info,
-        warnings=(*image_warnings(archive, image, options), *ranking.warnings),
+        warnings=(*image_warnings(archive, image, options, method), *ranking.warnings),
         image=ranking,
         channels=(ranking.slides.channel(), *reports) if reports else (),
         explain=None if reports else ranking.explain,
         calibration=calibration,
         labels=calibration.weigh_labels(store, info, around.list_nearest(MOST_RANKED)) if around else None,
-        novelty=measure_novelty(archive, load_features(archive, image), is_whole=image.kind not in PARTS),
+        novelty=novelty,
     )
 
 
@@ -88,6 +97,20 @@ def image_method(archive: ArchiveFolder, query: ImageQuery, options: SearchOptio
     return load_method(archive, options.distance, REGION_DISTANCE if partial else None)
 
 
+def settle_method(
+    archive: ArchiveFolder, method: RankingMethod, image: PreparedImage, options: SearchOptions
+) -> tuple[RankingMethod, Novelty | None]:
+    """The way to rank for an image, and how unlike the archive it is, None where that is not known.
+
+    What labels of the archive taught holds for slides like its own: others are ranked plainly, unless the tuned ranking
+    is asked for by name (docs/decisions/0077).
+    """
+    novelty = measure_novelty(archive, load_features(archive, image), is_whole=image.kind not in PARTS)
+    if method.name == TUNED and options.distance is None and novelty is not None and novelty.is_flagged:
+        return load_method(archive, DEFAULT_DISTANCE), novelty
+    return method, novelty
+
+
 def image_scope(store: SlideTable, image: PreparedImage, options: SearchOptions) -> SearchScope:
     """Which slides may be returned for an image; raises BadFilter."""
     return SearchScope.from_options(store, options, image.owner, image.slide_ids)
@@ -110,9 +133,13 @@ def image_info(image: PreparedImage, options: SearchOptions, method: RankingMeth
     )
 
 
-def image_warnings(archive: ArchiveFolder, image: PreparedImage, options: SearchOptions) -> tuple[str, ...]:
-    """What to know of results of an image."""
+def image_warnings(
+    archive: ArchiveFolder, image: PreparedImage, options: SearchOptions, method: RankingMethod
+) -> tuple[str, ...]:
+    """What to know of results of an image; method: by which they are ranked."""
     warnings = []
+    if options.distance is None and method.tuning is None and archive.tuning and image.kind not in PARTS:
+        warnings.append(PLAIN_FOR_STRANGERS)
     if not options.same_patient and not image.owner.is_known:
         warnings.append("the query's patient is not known: other slides of the same patient may be among the results")
     space = archive.require_space()
