@@ -46,11 +46,15 @@ describe("waterfall", () => {
     const steps = waterfall({ base: 0, global: 0, context: 0, neighbours: 0, pairs }, [match(9, 9), match(2, 2)], 2);
     const found = steps.flatMap(({ part }) => (part.kind === "pair" ? [part.match] : []));
     expect(found).toEqual([null, null]);
-    expect(waterfall({ base: 0, global: 0, context: 0, neighbours: 0, pairs }, [match(2, 2)], 3)[2]?.part).toMatchObject({ match: 0 });
+    expect(
+      waterfall({ base: 0, global: 0, context: 0, neighbours: 0, pairs }, [match(2, 2)], 3)[2]?.part,
+    ).toMatchObject({ match: 0 });
   });
 
   it("spans its sums and 0", () => {
-    expect(span(waterfall({ base: 0, global: -0.3, context: 0, neighbours: 0, pairs: [pair(0, 0, 0.1)] }, [], 5))).toEqual({
+    expect(
+      span(waterfall({ base: 0, global: -0.3, context: 0, neighbours: 0, pairs: [pair(0, 0, 0.1)] }, [], 5)),
+    ).toEqual({
       low: -0.3,
       high: 0,
     });
