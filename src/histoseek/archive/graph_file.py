@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
+from histoseek.archive.array_file import UNREADABLE, read_array_file, write_array_file
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.archive.schema import CHECKSUM, name_owner_of
 from histoseek.archive.stores.checksums import find_signature_digest
@@ -24,11 +23,8 @@ from histoseek.errors import DamagedArchive
 from histoseek.files import (
     FileState,
     as_archive_errors,
-    format_checked_line,
-    parse_checked_line,
     read_file_state,
     unlink_durably,
-    write_atomic,
 )
 from histoseek.ranking.graph import NOBODY, SPARE_NEIGHBOURS, NeighbourGraph
 
@@ -37,8 +33,6 @@ FORMAT = 1
 MOST_COMPARED = 10**8
 """Pairs of slides that a reader compares, in seconds, to have a graph that nobody has brought up to date."""
 
-_KEY = "graph"
-_ERRORS = (OSError, ValueError, KeyError, TypeError, SafetensorError)
 
 Marks = NDArray[np.uint64]
 
@@ -136,9 +130,9 @@ def write_graph(layout: ArchiveLayout, stored: StoredGraph) -> None:
         "nearest": stored.graph.nearest,
         "cosines": stored.graph.cosines,
     }
-    facts = {"format": FORMAT, "tuning": stored.tuning, "store": stored.store, "arrays": _hash_arrays(arrays)}
+    facts = {"format": FORMAT, "tuning": stored.tuning, "store": stored.store}
     with as_archive_errors(layout.root):
-        write_atomic(layout.graph, save(arrays, {_KEY: format_checked_line(facts)}))
+        write_array_file(layout.graph, facts, arrays)
 
 
 def check_graph(layout: ArchiveLayout) -> None:
@@ -147,7 +141,7 @@ def check_graph(layout: ArchiveLayout) -> None:
         _read(layout.graph, read_file_state(layout.graph))
     except FileNotFoundError:
         return
-    except _ERRORS as error:
+    except UNREADABLE as error:
         reason = "not a readable neighbour graph: the next command that writes makes it anew"
         raise DamagedArchive(layout.graph, reason) from error
 
@@ -155,29 +149,18 @@ def check_graph(layout: ArchiveLayout) -> None:
 def _read_if_sound(layout: ArchiveLayout) -> StoredGraph | None:
     try:
         return _read(layout.graph, read_file_state(layout.graph))
-    except _ERRORS:
+    except UNREADABLE:
         return None
 
 
 @lru_cache(maxsize=2)
 def _read(path: Path, _state: FileState) -> StoredGraph | None:
     """Read once for each state of the file; None for another format."""
-    with safe_open(path, framework="np") as file:
-        facts = parse_checked_line((file.metadata() or {})[_KEY].rstrip("\n").encode())
-        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    facts, arrays = read_array_file(path)
     if facts["format"] != FORMAT:
         return None
-    if facts["arrays"] != _hash_arrays(arrays):
-        raise ValueError("arrays are not what was written")
     graph = NeighbourGraph(arrays["nearest"], arrays["cosines"])
     return StoredGraph(facts["tuning"], facts["store"], arrays["marks"], graph)
-
-
-def _hash_arrays(arrays: dict[str, NDArray[Any]]) -> str:
-    digest = hashlib.sha256()
-    for name in sorted(arrays):
-        digest.update(f"{name} {arrays[name].shape}".encode() + np.ascontiguousarray(arrays[name]).tobytes())
-    return digest.hexdigest()
 
 
 def _look_at(store: SlideTable, tuning: Tuning) -> _Slides:

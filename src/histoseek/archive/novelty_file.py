@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
+from histoseek.archive.array_file import UNREADABLE, read_array_file, write_array_file
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.encoders.embedding_space import EmbeddingSpace
 from histoseek.equality import EqualByContent
@@ -20,18 +18,13 @@ from histoseek.errors import DamagedArchive
 from histoseek.files import (
     FileState,
     as_archive_errors,
-    format_checked_line,
-    parse_checked_line,
     read_file_state,
-    write_atomic,
 )
 from histoseek.ranking.novelty import NoveltyModel, OwnScores, TileModel
 
 FORMAT = 1
 
-_KEY = "novelty"
 _MODEL = ("mean", "axes", "variances", "rest")
-_ERRORS = (OSError, ValueError, KeyError, TypeError, SafetensorError)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,10 +55,9 @@ def write_novelty(layout: ArchiveLayout, novelty: ArchiveNovelty) -> None:
         "format": FORMAT,
         **{name: getattr(novelty, name) for name in ("tiles", "slides", "created", "false_alarms")},
         "own": [own.tiles for own in novelty.model.own],
-        "arrays": _hash_arrays(arrays),
     }
     with as_archive_errors(layout.root):
-        write_atomic(layout.novelty, save(arrays, {_KEY: format_checked_line(facts)}))
+        write_array_file(layout.novelty, facts, arrays)
 
 
 def read_novelty(layout: ArchiveLayout, space: EmbeddingSpace) -> ArchiveNovelty | None:
@@ -87,7 +79,7 @@ def _load(layout: ArchiveLayout) -> ArchiveNovelty | None:
         return _read(layout.novelty, read_file_state(layout.novelty))
     except FileNotFoundError:
         return None
-    except _ERRORS as error:
+    except UNREADABLE as error:
         reason = "not a readable model of tiles: run `histoseek calibrate` to make it anew"
         raise DamagedArchive(layout.novelty, reason) from error
 
@@ -95,13 +87,9 @@ def _load(layout: ArchiveLayout) -> ArchiveNovelty | None:
 @lru_cache(maxsize=4)
 def _read(path: Path, _state: FileState) -> ArchiveNovelty | None:
     """Read once for each state of the file."""
-    with safe_open(path, framework="np") as file:
-        facts = parse_checked_line((file.metadata() or {})[_KEY].rstrip("\n").encode())
-        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    facts, arrays = read_array_file(path)
     if facts["format"] != FORMAT:
         return None
-    if facts["arrays"] != _hash_arrays(arrays):
-        raise ValueError("arrays are not what was written")
     mean, axes, variances, rest = (arrays[name] for name in _MODEL)
     own = (OwnScores(tiles, tuple(arrays[f"own.{place}"].tolist())) for place, tiles in enumerate(facts["own"]))
     return ArchiveNovelty(
@@ -120,10 +108,3 @@ def _list_arrays(model: NoveltyModel) -> dict[str, NDArray[np.generic]]:
         "rest": np.array([tiles.rest]),
         **own,
     }
-
-
-def _hash_arrays(arrays: Mapping[str, NDArray[np.generic]]) -> str:
-    digest = hashlib.sha256()
-    for name in sorted(arrays):
-        digest.update(f"{name} {arrays[name].shape}".encode() + np.ascontiguousarray(arrays[name]).tobytes())
-    return digest.hexdigest()

@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
+from histoseek.archive.array_file import UNREADABLE, read_array_file, write_array_file
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.encoders.embedding_space import EmbeddingSpace
 from histoseek.equality import EqualByContent
@@ -21,11 +20,8 @@ from histoseek.errors import DamagedArchive
 from histoseek.files import (
     FileState,
     as_archive_errors,
-    format_checked_line,
-    parse_checked_line,
     read_file_state,
     unlink_durably,
-    write_atomic,
 )
 from histoseek.mosaics.distances import Fusion
 from histoseek.ranking.metric import LinearMap, Metric
@@ -36,11 +32,9 @@ FORMAT = 1
 _CHANGE_NOTED = 0.2
 """An archive that has grown or shrunk by a larger share than this should be tuned again."""
 
-_KEY = "tuning"
 _MAPS = ("global_map", "mosaic_map")
 _PARTS = ("offsets", "inward", "outward")
 _REACH = ("centres", "radii")
-_ERRORS = (OSError, ValueError, KeyError, TypeError, SafetensorError)
 
 Floats = NDArray[np.float32]
 
@@ -124,10 +118,9 @@ def write_tuning(layout: ArchiveLayout, tuning: Tuning) -> None:
         "card": asdict(tuning.card) if tuning.card else None,
         "groups": {"column": tuning.metric.column, "names": tuning.metric.groups},
         "one_map": tuning.metric.has_one_map,
-        "arrays": _hash_arrays(arrays),
     }
     with as_archive_errors(layout.root):
-        write_atomic(layout.tuning, save(arrays, {_KEY: format_checked_line(facts)}))
+        write_array_file(layout.tuning, facts, arrays)
 
 
 def remove_tuning(layout: ArchiveLayout) -> bool:
@@ -162,7 +155,7 @@ def _load(layout: ArchiveLayout) -> Tuning | None:
         return _read(layout.tuning, read_file_state(layout.tuning))
     except FileNotFoundError:
         return None
-    except _ERRORS as error:
+    except UNREADABLE as error:
         reason = "not a readable tuning: run `histoseek tune` to make it anew"
         raise DamagedArchive(layout.tuning, reason) from error
 
@@ -170,13 +163,9 @@ def _load(layout: ArchiveLayout) -> Tuning | None:
 @lru_cache(maxsize=4)
 def _read(path: Path, _state: FileState) -> Tuning | None:
     """Read once for each state of the file."""
-    with safe_open(path, framework="np") as file:
-        facts = parse_checked_line((file.metadata() or {})[_KEY].rstrip("\n").encode())
-        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    facts, arrays = read_array_file(path)
     if facts["format"] != FORMAT:
         return None
-    if facts["arrays"] != _hash_arrays(arrays):
-        raise ValueError("arrays are not what was written")
     return Tuning(
         **{name: facts[name] for name in ("space", "slides", "created", "column")},
         settings=_parse_settings(facts["settings"]),
@@ -198,13 +187,6 @@ def _parse_metric(facts: Mapping[str, Any], arrays: Mapping[str, Floats]) -> Met
     maps = [LinearMap(*(arrays.get(f"{name}.{part}") for part in _PARTS)) for name in _MAPS]
     groups, reach = facts["groups"], [arrays.get(f"groups.{part}") for part in _REACH]
     return Metric(maps[0], maps[0] if facts["one_map"] else maps[1], groups["column"], tuple(groups["names"]), *reach)
-
-
-def _hash_arrays(arrays: Mapping[str, Floats]) -> str:
-    digest = hashlib.sha256()
-    for name in sorted(arrays):
-        digest.update(f"{name} {arrays[name].shape}".encode() + np.ascontiguousarray(arrays[name]).tobytes())
-    return digest.hexdigest()
 
 
 def _parse_settings(data: Mapping[str, Any]) -> RankingSettings:
