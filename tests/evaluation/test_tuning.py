@@ -14,6 +14,7 @@ from histoseek.archive.tuning_file import Tuning, write_tuning
 from histoseek.errors import ArchiveBusy, ConfigurationError, InputError
 from histoseek.evaluation.cohort import load_cohort
 from histoseek.evaluation.evaluate import evaluate
+from histoseek.evaluation.held_out import SeenSlides
 from histoseek.evaluation.neighbours import Fold, rank
 from histoseek.evaluation.per_query import compute_values
 from histoseek.evaluation.settings import DEFAULT_SYSTEMS, EvaluationSpec
@@ -23,6 +24,7 @@ from histoseek.evaluation.tuning.cross_validation import JUDGED, CrossValidation
 from histoseek.evaluation.tuning.fitted import FittedRanking, fit_ranking, fit_slides_metric, measure_distances
 from histoseek.evaluation.tuning.folds import deal_folds, deal_sites, join_owners
 from histoseek.evaluation.tuning.nested import choose_nested
+from histoseek.evaluation.tuning.shortage import list_erasable
 from histoseek.evaluation.tuning.slides import TuningSlides, draw_slides, read_slides
 from histoseek.evaluation.tuning.tune import TuningSpec, tune
 from histoseek.mosaics.distances import Fusion
@@ -166,7 +168,7 @@ def test_a_leak_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert abs(gain.tuned - chance) < 0.15 and gain.p > 0.05
     # So does the system that evaluations have, and tuning itself; one that is fitted on all would be far above.
     everyone = np.arange(40)
-    monkeypatch.setattr("histoseek.evaluation.systems.tuned.list_stages", lambda _: (lambda _: [LEARNED],))
+    monkeypatch.setattr("histoseek.evaluation.systems.tuned.list_stages", lambda *_: (lambda _: [LEARNED],))
     [system] = make_systems(["tuned"], cohort, 0)
     found = rank(system, Fold(everyone, everyone, slides.exclusions), slides.labels, 10)
     assert abs(np.nanmean(compute_values(found, slides.labels)[:, JUDGED]) - chance) < 0.15
@@ -187,7 +189,7 @@ def copied(labelled: Path, folder: Path) -> Archive:
 
 
 def try_only(settings: RankingSettings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("histoseek.evaluation.tuning.tune.list_stages", lambda _: (lambda _: [settings],))
+    monkeypatch.setattr("histoseek.evaluation.tuning.tune.list_stages", lambda *_: (lambda _: [settings],))
 
 
 def test_what_wins_is_adopted_and_search_ranks_by_it(
@@ -230,6 +232,32 @@ def test_neighbours_have_the_same_say_in_search(
     assert [r.score for r in found] == pytest.approx([expected[int(r.slide_id[-3:])] for r in found], abs=1e-4)
 
 
+def test_patients_whom_the_encoder_was_trained_on_are_left_out(
+    labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    try_only(LEARNED, monkeypatch)
+    seen = SeenSlides("my-tiles", np.arange(48) % 48 < 16)
+    monkeypatch.setattr("histoseek.evaluation.tuning.tune.find_seen_slides", lambda *_: seen)
+    archive = copied(labelled, tmp_path)
+    card = archive.tune(dry_run=True).card
+    assert (card.left_out, card.slides) == (16, 32)
+    monkeypatch.setattr(
+        "histoseek.evaluation.tuning.tune.find_seen_slides", lambda *_: SeenSlides("my-tiles", np.ones(48, bool))
+    )
+    with pytest.raises(InputError, match="all labelled slides are of patients that my-tiles was trained on"):
+        archive.tune()
+
+
+def test_columns_that_cannot_be_erased_are_only_centred(labelled: Path) -> None:
+    own = read_slides(load_cohort(Archive.open(labelled), "diagnosis"), np.arange(48))
+    apart = replace(own, columns={"site": tuple(f"of {owner}" for owner in own.owners.tolist())})
+    assert list_erasable(apart) == ()
+    tried = [one for stage in list_stages(("site",), ()) for one in stage(PLAIN)]
+    assert {one.erased for one in tried} == {None} and "site" in {one.centred for one in tried}
+    halves = replace(own, columns={"site": tuple(f"half {owner % 2}" for owner in own.owners.tolist())})
+    assert list_erasable(halves) == ("site",)
+
+
 def test_searches_say_when_a_tuning_no_longer_fits(labelled: Path, tmp_path: Path) -> None:
     archive = copied(labelled, tmp_path)
     space = archive.require_space().slides_fingerprint
@@ -252,7 +280,7 @@ def test_a_tuned_archive_is_evaluated_as_it_ranks(
     labelled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in ("tuning.tune", "systems.tuned"):
-        monkeypatch.setattr(f"histoseek.evaluation.{module}.list_stages", lambda _: (lambda _: [LEARNED],))
+        monkeypatch.setattr(f"histoseek.evaluation.{module}.list_stages", lambda *_: (lambda _: [LEARNED],))
     archive = copied(labelled, tmp_path)
     assert archive.tune().is_stored
     spec = EvaluationSpec(site_columns=())

@@ -65,7 +65,8 @@ class MetricGain:
 class TuningCard:
     """Where a tuning comes from: what was tried on how many slides and patients, and what it was worth.
 
-    sites: columns of sites that were looked at; folds: of patients; seed: what they were drawn with.
+    sites: columns of sites that were looked at; folds: of patients; seed: what they were drawn with; left_out: slides
+    of patients whom the archive's encoders were trained on.
     """
 
     slides: int
@@ -76,6 +77,7 @@ class TuningCard:
     seed: int
     tried: tuple[TriedSettings, ...]
     gains: tuple[MetricGain, ...]
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

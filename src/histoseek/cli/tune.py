@@ -76,9 +76,11 @@ def _print_outcome(outcome: TuningOutcome) -> None:
     from histoseek.ranking.settings import PLAIN
 
     tuning, card = outcome.tuning, outcome.card
+    sites = f"; slides of other {', '.join(card.sites)} alone count as found" if card.sites else ""
+    seen = f"; {card.left_out} slides left out, whose patients trained its encoders" if card.left_out else ""
     print(
         f"{card.slides} slides of {card.patients} patients, {card.classes} labels ({tuning.column}), {card.folds} folds"
-        + (f"; slides of other {', '.join(card.sites)} alone count as found" if card.sites else "")
+        f"{sites}{seen}"
     )
     best = sorted(card.tried, key=lambda tried: -tried.map5)[:_SHOWN]
     kept = [tried for tried in card.tried if tried in best or tried.settings in {tuning.settings, PLAIN}]

@@ -10,7 +10,7 @@ from histoseek.evaluation.tuning.candidates import list_stages
 from histoseek.evaluation.tuning.fitted import fit_ranking, measure_distances
 from histoseek.evaluation.tuning.folds import deal, join_owners
 from histoseek.evaluation.tuning.nested import choose_nested
-from histoseek.evaluation.tuning.shortage import find_shortage, has_answers_elsewhere
+from histoseek.evaluation.tuning.shortage import find_shortage, has_answers_elsewhere, list_erasable
 from histoseek.evaluation.tuning.slides import MOST_FITTED, MOST_SLIDES, TuningSlides, draw_slides, read_slides
 from histoseek.ranking.settings import PLAIN
 
@@ -46,7 +46,9 @@ class Tuned:
         if find_shortage(own, self._cohort.label_column) is None and (not own.columns or has_answers_elsewhere(own)):
             folds = deal(own, self._seed)
             judged = draw_slides(join_owners(own.owners, own.copies), MOST_SLIDES, self._seed)
-            nested = choose_nested(own.take(judged), folds[judged], list_stages(self._sites), self._seed)
+            drawn = own.take(judged)
+            stages = list_stages(self._sites, list_erasable(drawn))
+            nested = choose_nested(drawn, folds[judged], stages, self._seed)
             self._settings = {_NO_FOLD: nested.choice.chosen, **dict(enumerate(nested.without_fold))}
             self._folds[database] = folds
         training = {fold: database[self._folds[database] != fold] for fold in self._settings}

@@ -25,13 +25,14 @@ _FIRST_DAMPING = 0.8
 GLOBAL = RankingSettings(distance="global")
 
 
-def list_stages(sites: Sequence[str]) -> tuple[Stage, ...]:
-    """What is tried after the plain default, in order; sites: the columns that vectors may be freed of."""
+def list_stages(sites: Sequence[str], erasable: Sequence[str] = ()) -> tuple[Stage, ...]:
+    """What is tried after the plain default, in order; sites: the columns that vectors may be freed of; erasable:
+    those of them that can be erased."""
     return (
         _vary_distance,
         _vary_metric,
         _join_metrics,
-        lambda best: _vary_sites(best, sites),
+        lambda best: _vary_sites(best, sites, erasable),
         _vary_diffusion,
         _vary_damping,
         _refine,
@@ -94,10 +95,10 @@ def _join_metrics(best: RankingSettings) -> list[RankingSettings]:
     ]
 
 
-def _vary_sites(best: RankingSettings, sites: Sequence[str]) -> list[RankingSettings]:
-    """Each column erased, centred apart, or both, with and without what was learned of labels."""
+def _vary_sites(best: RankingSettings, sites: Sequence[str], erasable: Sequence[str]) -> list[RankingSettings]:
+    """Each column centred apart, erased where it can be, or both, with and without what was learned of labels."""
     bases = dict.fromkeys((best, replace(best, shrinkage=None, label_strength=None)))
-    freed = [(site, None) for site in sites] + [(None, site) for site in sites] + [(site, site) for site in sites]
+    freed = [(None, site) for site in sites] + [pair for site in erasable for pair in ((site, None), (site, site))]
     return [replace(base, erased=erased, centred=centred) for base in bases for erased, centred in freed]
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.evaluation.tuning.slides import TuningSlides
+from histoseek.ranking.column_erasure import find_column_fault
 
 Ints = NDArray[np.int64]
 
@@ -32,6 +33,12 @@ def find_shortage(slides: TuningSlides, column: str) -> str | None:
 def has_answers_elsewhere(slides: TuningSlides) -> bool:
     """Whether enough slides have one of their label at another site."""
     return int(_find_answerable(slides.labels, slides.exclusions).sum()) >= MIN_SLIDES
+
+
+def list_erasable(slides: TuningSlides) -> tuple[str, ...]:
+    """The columns of sites that vectors can be freed of: those of enough patients, not told by the labels."""
+    owners, labels = slides.owners.tolist(), [str(label) for label in slides.labels]
+    return tuple(name for name, values in slides.columns.items() if find_column_fault(values, owners, labels) is None)
 
 
 def _find_answerable(labels: Ints, exclusions: Sequence[Ints]) -> NDArray[np.bool_]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -14,12 +14,14 @@ from histoseek.archive.tuning_file import Tuning, TuningCard, remove_tuning, wri
 from histoseek.arguments import settle, settle_count
 from histoseek.errors import ArchiveError, ConfigurationError, InputError
 from histoseek.evaluation.cohort import Cohort, load_cohort
+from histoseek.evaluation.held_out import find_seen_slides
 from histoseek.evaluation.protocols import make_site_codes
+from histoseek.evaluation.settings import EvaluationSpec
 from histoseek.evaluation.tuning.candidates import list_stages
 from histoseek.evaluation.tuning.fitted import fit_ranking
 from histoseek.evaluation.tuning.folds import deal, join_owners
 from histoseek.evaluation.tuning.nested import NestedChoice, choose_nested
-from histoseek.evaluation.tuning.shortage import find_shortage, has_answers_elsewhere
+from histoseek.evaluation.tuning.shortage import find_shortage, has_answers_elsewhere, list_erasable
 from histoseek.evaluation.tuning.slides import MOST_FITTED, MOST_SLIDES, TuningSlides, draw_slides, read_slides
 from histoseek.progress import Reporter
 from histoseek.ranking.settings import PLAIN, RankingSettings
@@ -107,15 +109,15 @@ def tune(
     columns that can't be tuned by, or too few patients; ArchiveBusy, ArchiveReadOnly.
     """
     with nullcontext() if dry_run else archive.writing():
-        cohort = load_cohort(archive.snapshot(), spec.label, patient_is_slide=spec.patient_is_slide)
+        cohort, left_out = _load_unseen(archive, spec)
         for column in spec.sites:
             make_site_codes(cohort, column)
         owners = join_owners(*cohort.list_identities())
         judged = read_slides(cohort, draw_slides(owners, MOST_SLIDES, spec.seed), spec.sites)
         _require_answers(judged, cohort)
         folds = deal(judged, spec.seed)
-        nested = choose_nested(judged, folds, list_stages(spec.sites), spec.seed, reporter)
-        card = _write_card(judged, folds, spec, nested)
+        nested = choose_nested(judged, folds, list_stages(spec.sites, list_erasable(judged)), spec.seed, reporter)
+        card = replace(_write_card(judged, folds, spec, nested), left_out=left_out)
         fitted_on = read_slides(cohort, draw_slides(owners, MOST_FITTED, spec.seed), spec.sites)
         tuning = _fit(fitted_on, cohort, nested.choice.chosen, card)
         gain = nested.gains[0]
@@ -127,6 +129,20 @@ def tune(
         elif not dry_run:
             remove_tuning(archive.layout)
     return TuningOutcome(tuning, card, is_adopted, is_adopted and not dry_run, had_one)
+
+
+def _load_unseen(archive: ArchiveFolder, spec: TuningSpec) -> tuple[Cohort, int]:
+    """The labelled slides of patients whom the archive's encoders were not trained on, and how many others there are:
+    an encoder that knows a patient's labels would make any ranking of its slides look good."""
+    cohort = load_cohort(archive.snapshot(), spec.label, patient_is_slide=spec.patient_is_slide)
+    seen = find_seen_slides(cohort, EvaluationSpec(label=spec.label))
+    if seen is None or not seen.is_seen.any():
+        return cohort, 0
+    unseen = tuple(cohort.records[place] for place in np.flatnonzero(~seen.is_seen))
+    if not unseen:
+        what = f"all labelled slides are of patients that {seen.name} was trained on"
+        raise InputError(str(archive.path), what, "Index slides of other patients")
+    return replace(cohort, records=unseen), int(seen.is_seen.sum())
 
 
 def _learn_own_kind(archive: ArchiveFolder, seed: int, reporter: Reporter | None) -> None:
