@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +20,7 @@ from histoseek.files import read_checked_json, write_checked_json
 from histoseek.mosaics.distances import RareParts, get_distance
 from histoseek.mosaics.part_weights import DEFAULT_SHARE, STATED
 from tests.evaluation.archives import labelled_archive
-from tests.mosaics.signatures import NAIVE, naive_rare
+from tests.mosaics.signatures import NAIVE, list_common, naive_rare
 from tests.weights import write_table
 
 SLIDES, PATIENTS = 32, 16
@@ -47,9 +46,11 @@ def test_indexing_measures_the_parts_between_patients(archive: Archive) -> None:
     assert (known.slides, [one.distance for one in known.distances]) == (SLIDES, list(FUSED))
     for one in known.distances:
         signatures = [slide.signature for slide in slides]
-        naive = partial(naive_rare, background=signatures) if one.distance == "rare" else NAIVE[one.distance]
+        common = {id(each): list_common(each, signatures) for each in signatures} if one.distance == "rare" else {}
         found = [
-            naive(a.signature, b.signature)
+            naive_rare(a.signature, b.signature, common[id(a.signature)])
+            if common
+            else NAIVE[one.distance](a.signature, b.signature)
             for a in slides
             for b in slides
             if a.record.patient_id != b.record.patient_id

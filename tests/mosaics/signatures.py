@@ -81,12 +81,20 @@ def largest_cosine(vector: np.ndarray, slide: Signature) -> float:
     return max(cosine(vector, other) for other in slide.mosaic)
 
 
-def naive_rare(query: Signature, other: Signature, background: Sequence[Signature] = ()) -> tuple[float, float]:
-    """Where nothing is common without slides of which half have it."""
-    missed = []
-    for vector in query.mosaic:
-        common = max(0.0, statistics.median([largest_cosine(vector, slide) for slide in background] or [0]))
-        missed.append(1 - max(0.0, (largest_cosine(vector, other) - common) / (1 - common)))
+def list_common(query: Signature, background: Sequence[Signature] = ()) -> list[float]:
+    """How near half of some slides come to each vector of a mosaic; nothing is common without such slides."""
+    return [
+        max(0.0, statistics.median([largest_cosine(vector, slide) for slide in background] or [0]))
+        for vector in query.mosaic
+    ]
+
+
+def naive_rare(query: Signature, other: Signature, common: Sequence[float] | None = None) -> tuple[float, float]:
+    """common: as `list_common` gives it."""
+    missed = [
+        1 - max(0.0, (largest_cosine(vector, other) - half) / (1 - half))
+        for vector, half in zip(query.mosaic, list_common(query) if common is None else common, strict=True)
+    ]
     return statistics.mean(missed), 1 - cosine(query.global_vector, other.global_vector)
 
 

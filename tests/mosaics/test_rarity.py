@@ -13,7 +13,7 @@ from histoseek.mosaics.contributions import compute_contributions
 from histoseek.mosaics.distances import Distance, SignatureBlock, get_distance
 from histoseek.mosaics.rarity import BACKGROUND_SLIDES, Background, draw_background
 from histoseek.mosaics.signature import Signature
-from tests.mosaics.signatures import make_signature, naive_rare, signature_of
+from tests.mosaics.signatures import list_common, make_signature, naive_rare, signature_of
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -36,7 +36,9 @@ def test_a_query_s_vectors_count_by_what_they_have_beyond_the_usual(count: int, 
     query, other = make_signature(rng, count, 12), make_signature(rng, 4, 12)
     distance = rare(many)
     found = distance(query, SignatureBlock.from_signatures([query, other]))
-    assert found.local == pytest.approx([naive_rare(query, one, many)[0] for one in (query, other)], abs=1e-4)
+    assert found.local == pytest.approx(
+        [naive_rare(query, one, list_common(query, many))[0] for one in (query, other)], abs=1e-4
+    )
     parts = compute_contributions(query, other, distance, float(found.global_[1]))
     assert parts.score == pytest.approx(1 - found.total[1], abs=1e-6)
 

@@ -63,7 +63,7 @@ def test_regions_of_an_encoded_slide_are_regions(archive: Archive, cohort: Path,
     centres = bag.coords + bag.tile_size_level0 / 2
     inside = ((centres >= 200) & (centres < 500)).all(axis=1)
     assert 0 < inside.sum() < len(bag)
-    kept = replace(bag, features=bag.features[inside], coords=bag.coords[inside], weights=bag.weights[inside])
+    kept = bag.take(np.flatnonzero(inside))
     assert order(whole) == order(archive.search(EncodedSlide(kept, "upload", 0.5), k=10, distance="contained"))
     with pytest.raises(NoTissue, match="upload"):
         archive.search(EncodedSlide(bag, "upload", 0.5, regions=(Rect(5000, 5000, 10, 10),)))

@@ -133,12 +133,13 @@ def test_regions_nearest_to_a_text_come_from_the_shared_space(two: Archive) -> N
     matrix = np.random.default_rng(0).standard_normal((1280, 384)).astype(np.float32)
     vector = load_text_encoder("minilm").encode([text])[0]
     for result in two.search(text=text, k=2):
-        signature = two.get(result.slide_id).signature
+        slide = two.get(result.slide_id)
+        signature = slide.signature
         naive = normalise_rows(signature.mosaic.astype(np.float32) @ matrix + 0.1) @ vector
         order = np.argsort(-naive)[:3]
         regions = TextRegions.create(two.language.alignment, vector, offset=0, least=-1)
         assert regions
-        shown = regions.explain(result, signature).text_regions
+        shown = regions.explain(result, slide).text_regions
         assert [one.mosaic for one in shown] == order.tolist()
         assert [one.similarity for one in shown] == pytest.approx(naive[order].tolist(), abs=1e-4)
         # Maps of random numbers bring no region nearer to a text than chance does.

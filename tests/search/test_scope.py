@@ -100,7 +100,8 @@ KINDS: dict[str, Callable[[Archive, Path, str | None], Query]] = {
 def test_no_query_finds_its_own_patient_by_any_name(archive: Archive, copies: Sequence[Path], kind: str) -> None:
     for patient in (0, 1, 2, 3) if kind == "file" else (0,):
         own = {name_of(patient, 0), name_of(patient, 1)}
-        for options in ({}, {"exact": True}, {"to": "reports"}, {"by_case": True}):
+        # Spellings and ways to search are apart: each is tried once.
+        for options in ({}, {"exact": True}, {"to": "reports"}, {"by_case": True})[: 1 if patient else 4]:
             nobodys = archive.search(KINDS[kind](archive, copies[patient], None), k=10, **options)
             assert own & {result.slide_id for result in nobodys}
             for name in (GIVEN[patient], PATIENTS[patient], make_patient_key(PATIENTS[patient])):

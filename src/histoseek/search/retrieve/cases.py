@@ -20,14 +20,14 @@ from histoseek.mosaics.distances import Distances
 from histoseek.mosaics.signature import Signature
 from histoseek.progress import Reporter
 from histoseek.search.calibration.apply import refuse_probabilities
-from histoseek.search.encode.image import PreparedImage, prepare_image
+from histoseek.search.encode.image import PreparedImage
 from histoseek.search.explain.matches import explain_match
 from histoseek.search.explanation import CasePart
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import ArchivedCase, ArchivedSlide, Case, EncodedSlide, Query, SlideFile
 from histoseek.search.results import ChannelRank, SearchResult, SearchResults
 from histoseek.search.retrieve.candidates import Candidates
-from histoseek.search.retrieve.image import image_info, image_method, image_scope, image_warnings, settle_method
+from histoseek.search.retrieve.image import image_info, image_scope, image_warnings, prepare_ranking
 from histoseek.search.retrieve.paging import name_cases
 from histoseek.search.retrieve.ranking import measure_distances
 from histoseek.search.retrieve.witnesses import Witnesses, read_neighbours
@@ -141,10 +141,8 @@ def search_cases(
     if is_part or not isinstance(query, SlideFile | ArchivedSlide | EncodedSlide | Case | ArchivedCase):
         raise InputError("--to cases", "is asked with whole slides", "Give a slide or a case, or leave --to out")
     refuse_probabilities(options)
-    method = image_method(archive, query, options)
-    image = prepare_image(archive, query, options.workers, reporter)
+    image, method = prepare_ranking(archive, query, options, reporter)
     started = time.perf_counter()
-    method, _ = settle_method(archive, method, image, options)
     store = archive.store.snapshot()
     ranking = _CaseRanking.rank(store, image, method, options)
     results = tuple(ranking.make_results(options))

@@ -10,7 +10,6 @@ from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.progress import Reporter
 from histoseek.search.calibration.apply import refuse_probabilities
-from histoseek.search.encode.image import prepare_image
 from histoseek.search.encode.spelling import Spelling, check_spelling, parse_spelled
 from histoseek.search.encode.text import ParsedText, list_analyser_warnings
 from histoseek.search.options import SearchOptions
@@ -19,11 +18,10 @@ from histoseek.search.results import QueryInfo
 from histoseek.search.retrieve.channels import Channel, Retriever, Vector, share_weight
 from histoseek.search.retrieve.image import (
     image_info,
-    image_method,
     image_scope,
     image_warnings,
+    prepare_ranking,
     rank_for_image,
-    settle_method,
 )
 from histoseek.search.retrieve.measure_chance import get_chance
 from histoseek.search.retrieve.retrieval import QueryText, Retrieval
@@ -38,9 +36,7 @@ def retrieve_by_both(
     """The slides, or reports of slides, that are like the image and fit the words; see `search`."""
     refuse_probabilities(options)
     require_words(archive, options)
-    method = image_method(archive, query.image, options)
-    image = prepare_image(archive, query.image, options.workers, reporter)
-    method, _ = settle_method(archive, method, image, options)
+    image, method = prepare_ranking(archive, query.image, options, reporter)
     store = archive.store.snapshot()
     spelling = check_spelling(store, query.text or "", options.verbatim)
     texts = _parse(store, query, spelling, options)

@@ -111,6 +111,15 @@ def settle_method(
     return method, novelty
 
 
+def prepare_ranking(
+    archive: ArchiveFolder, query: ImageQuery, options: SearchOptions, reporter: Reporter | None
+) -> tuple[PreparedImage, RankingMethod]:
+    """An image in the archive's space, and the way to rank for it."""
+    method = image_method(archive, query, options)
+    image = prepare_image(archive, query, options.workers, reporter)
+    return image, settle_method(archive, method, image, options)[0]
+
+
 def image_scope(store: SlideTable, image: PreparedImage, options: SearchOptions) -> SearchScope:
     """Which slides may be returned for an image; raises BadFilter."""
     return SearchScope.from_options(store, options, image.owner, image.slide_ids)
