@@ -28,8 +28,7 @@ def tune(
         typer.Option(
             "--site",
             metavar="COLUMN",
-            help="Column of sites, scanners or preparations: find slides of others, and try to rank without it. "
-            "Repeatable.",
+            help="Column of sites or scanners: find slides of others, and try to rank without it. Repeatable.",
         ),
     ] = None,
     patient_is_slide: Annotated[

@@ -100,6 +100,11 @@ class RankingCache:
         held = self._held
         return held[1] if held and held[0] == version else None
 
+    def held_ids(self, version: int) -> RankingRows | None:
+        """Rows of a version that tell at least its ids and row ids: these, or such as were derived of them."""
+        derived = self._derived
+        return self.held(version) or (derived[1].held(version) if derived else None)
+
     def places(self, version: int, where: str, find: Callable[[], Places]) -> Places:
         """The places of a filter in the rows of a version; `find` is asked when they are not at hand."""
         key = version, where

@@ -487,7 +487,7 @@ class SlideTable:
 
     def _read_unordered(self, slide_ids: Sequence[str], columns: list[str]) -> pa.Table:
         """A snapshot's rows of these ids, as far as there are any: by number where the numbers are at hand."""
-        held = self._held
+        held = self._cache.held_ids(self._version)
         if held is not None:
             return self._store.take(held.row_ids[held.places_of(slide_ids)], columns)
         ids = [slide_id for slide_id in slide_ids if is_storable(slide_id)]
