@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,7 @@ class TuningCard:
     left_out: int = 0
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Tuning(EqualByContent):
     """How an archive ranks slides for a slide.
 
@@ -97,10 +97,12 @@ class Tuning(EqualByContent):
     fusion: Fusion
     card: TuningCard | None = None
 
-    @property
+    @cached_property
     def mark(self) -> str:
         """A short hash of all that decides the ranking."""
-        digest = hashlib.sha256(repr((self.space, self.settings, self.fusion, self.metric.groups)).encode())
+        metric = self.metric
+        parts = (self.space, self.settings, self.fusion, metric.column, metric.groups, metric.has_one_map)
+        digest = hashlib.sha256(repr(parts).encode())
         for name, array in sorted(_list_arrays(self.metric).items()):
             digest.update(name.encode() + np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()[:16]
