@@ -46,7 +46,7 @@ Ints = np.ndarray
 @pytest.fixture(autouse=True)
 def few_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tuning tries one: what is chosen of many is tested where tuning is."""
-    monkeypatch.setattr(tuned, "list_stages", lambda _: (lambda _: [RankingSettings("global", shrinkage=0.8)],))
+    monkeypatch.setattr(tuned, "list_stages", lambda *_: (lambda _: [RankingSettings("global", shrinkage=0.8)],))
 
 
 @pytest.fixture(scope="module")

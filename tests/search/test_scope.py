@@ -104,7 +104,8 @@ def test_no_query_finds_its_own_patient_by_any_name(archive: Archive, copies: Se
         for options in ({}, {"exact": True}, {"to": "reports"}, {"by_case": True})[: 1 if patient else 4]:
             nobodys = archive.search(KINDS[kind](archive, copies[patient], None), k=10, **options)
             assert own & {result.slide_id for result in nobodys}
-            for name in (GIVEN[patient], PATIENTS[patient], make_patient_key(PATIENTS[patient])):
+            names = (GIVEN[patient], PATIENTS[patient], make_patient_key(PATIENTS[patient]))
+            for name in names[: 1 if options else 3]:
                 query = KINDS[kind](archive, copies[patient], name)
                 found = archive.search(query, k=10, **options)
                 assert not own & {one for result in found for one in (result.slide_id, *result.also)}
