@@ -30,18 +30,6 @@ def places(found: ArchiveMap) -> np.ndarray:
     return np.array([(point.x, point.y) for point in found.points])
 
 
-def test_two_clusters_lie_apart_and_the_map_is_the_same_again() -> None:
-    vectors = clusters(40)
-    found = mapped(vectors)
-    assert found == mapped(vectors)
-    where = places(found)
-    one, other = where[::2], where[1::2]
-    apart = np.linalg.norm(one.mean(0) - other.mean(0))
-    spread = max(np.linalg.norm(group - group.mean(0), axis=1).max() for group in (one, other))
-    assert apart > 2 * spread
-    assert [point.slide_id for point in found.points] == [f"s{i}" for i in range(40)]
-
-
 def test_values_come_along_and_unknown_ones_are_empty() -> None:
     found = mapped(clusters(3))
     assert found.columns == ("organ", "stain")

@@ -15,6 +15,8 @@ from histoseek.archive.space_folders import SpaceChange
 from histoseek.errors import ArchiveError, BadFilter, ConfigurationError, InputError
 from histoseek.search.maps.overview import Overview
 from tests.evaluation.archives import labelled_archive
+from tests.evaluation.test_embedding_map import clusters, mapped
+from tests.evaluation.test_embedding_map import places as map_places
 
 SLIDES = 60
 
@@ -42,6 +44,19 @@ def test_slides_that_look_alike_lie_near_and_the_map_is_the_same_again(archive: 
     assert np.mean(same) > 0.9
     again = Archive.open(archive.path).overview("diagnosis")
     assert np.array_equal(places(found), places(again))
+
+
+def test_the_map_of_an_evaluation_keeps_clusters_apart_and_is_the_same_again() -> None:
+    """Beside the other map, so that UMAP is compiled once for both."""
+    vectors = clusters(40)
+    found = mapped(vectors)
+    assert found == mapped(vectors)
+    where = map_places(found)
+    one, other = where[::2], where[1::2]
+    apart = np.linalg.norm(one.mean(0) - other.mean(0))
+    spread = max(np.linalg.norm(group - group.mean(0), axis=1).max() for group in (one, other))
+    assert apart > 2 * spread
+    assert [point.slide_id for point in found.points] == [f"s{i}" for i in range(40)]
 
 
 def test_a_large_archive_is_sampled_by_label(archive: Archive) -> None:
