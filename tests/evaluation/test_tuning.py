@@ -24,6 +24,7 @@ from histoseek.evaluation.tuning.cross_validation import JUDGED, CrossValidation
 from histoseek.evaluation.tuning.fitted import FittedRanking, fit_ranking, fit_slides_metric, measure_distances
 from histoseek.evaluation.tuning.folds import deal_folds, deal_sites, join_owners
 from histoseek.evaluation.tuning.nested import choose_nested
+from histoseek.evaluation.tuning.refitted import rank_refitted
 from histoseek.evaluation.tuning.shortage import list_erasable
 from histoseek.evaluation.tuning.slides import TuningSlides, draw_slides, read_slides
 from histoseek.evaluation.tuning.tune import TuningSpec, tune
@@ -256,6 +257,22 @@ def test_columns_that_cannot_be_erased_are_only_centred(labelled: Path) -> None:
     assert {one.erased for one in tried} == {None} and "site" in {one.centred for one in tried}
     halves = replace(own, columns={"site": tuple(f"half {owner % 2}" for owner in own.owners.tolist())})
     assert list_erasable(halves) == ("site",)
+
+
+def test_what_a_calibration_of_a_tuning_by_sites_finds_is_of_the_own_site_too(labelled: Path) -> None:
+    # As a search would: --site keeps queries from their own site while a tuning is chosen, and no longer.
+    archive = Archive.open(labelled)
+    space = archive.require_space().slides_fingerprint
+    settings = replace(PLAIN, centred="site")
+    nearest = rank_refitted(archive, Tuning(space, 48, "", "diagnosis", settings, Metric(), Fusion(0.5, 0.5)))
+    assert nearest is not None
+    site_of = {record.slide_id: record.site for record in archive.records()}
+    patient_of = {record.slide_id: record.patient_id for record in archive.records()}
+    for slide_id in site_of:
+        others = [one for one, _ in nearest(slide_id)]
+        assert patient_of[slide_id] not in {patient_of[one] for one in others}
+    own_site = [site_of[one] in {site_of[other] for other, _ in nearest(one)} for one in site_of]
+    assert np.mean(own_site) > 0.9
 
 
 def test_searches_say_when_a_tuning_no_longer_fits(labelled: Path, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def rank_refitted(
     settings = tuning.settings
     columns = dict.fromkeys(column for column in (settings.erased, settings.centred) if column is not None)
     slides = read_slides(cohort, np.arange(len(cohort), dtype=np.int64), tuple(columns))
-    folds = deal_folds(join_owners(*slides.exclusions), seed)
+    folds = deal_folds(join_owners(slides.owners, slides.copies), seed)
     ids = np.array([record.slide_id for record in cohort.records])
     found: dict[str, tuple[list[str], list[float]]] = {}
     for fold in np.unique(folds):
