@@ -43,8 +43,9 @@ def retrieve_by_image(
         require_words(archive, options)
     image = prepare_image(archive, query, options.workers, reporter)
     started = time.perf_counter()
-    asked, (method, novelty) = method, settle_method(archive, method, image, options)
-    calibration = calibration if method is asked else UNCALIBRATED
+    novelty = _measure_novelty(archive, image)
+    if _gives_way(method, options, novelty):
+        method, calibration = load_method(archive, DEFAULT_DISTANCE), UNCALIBRATED
     store = archive.store.snapshot()
     scope = image_scope(store, image, options)
     ranking = rank_for_image(store, image, method, options, scope)
@@ -97,18 +98,13 @@ def image_method(archive: ArchiveFolder, query: ImageQuery, options: SearchOptio
     return load_method(archive, options.distance, REGION_DISTANCE if partial else None)
 
 
-def settle_method(
-    archive: ArchiveFolder, method: RankingMethod, image: PreparedImage, options: SearchOptions
-) -> tuple[RankingMethod, Novelty | None]:
-    """The way to rank for an image, and how unlike the archive it is, None where that is not known.
+def _gives_way(method: RankingMethod, options: SearchOptions, novelty: Novelty | None) -> bool:
+    """Whether a query as unlike the archive as this is ranked plainly, though the archive is tuned.
 
-    What labels of the archive taught holds for slides like its own: others are ranked plainly, unless the tuned ranking
-    is asked for by name (docs/decisions/0077).
+    What labels of the archive taught holds for slides like its own: others are ranked by the tuning only if it is asked
+    for by name (docs/decisions/0077).
     """
-    novelty = measure_novelty(archive, load_features(archive, image), is_whole=image.kind not in PARTS)
-    if method.name == TUNED and options.distance is None and novelty is not None and novelty.is_flagged:
-        return load_method(archive, DEFAULT_DISTANCE), novelty
-    return method, novelty
+    return _is_chosen_for_all(method, options) and novelty is not None and novelty.is_flagged
 
 
 def prepare_ranking(
@@ -117,7 +113,18 @@ def prepare_ranking(
     """An image in the archive's space, and the way to rank for it."""
     method = image_method(archive, query, options)
     image = prepare_image(archive, query, options.workers, reporter)
-    return image, settle_method(archive, method, image, options)[0]
+    # Nothing else of what such a search gives tells how unlike the archive the image is.
+    novelty = _measure_novelty(archive, image) if _is_chosen_for_all(method, options) else None
+    return image, load_method(archive, DEFAULT_DISTANCE) if _gives_way(method, options, novelty) else method
+
+
+def _is_chosen_for_all(method: RankingMethod, options: SearchOptions) -> bool:
+    """Whether the archive's tuning ranks because nobody named a distance."""
+    return method.name == TUNED and options.distance is None
+
+
+def _measure_novelty(archive: ArchiveFolder, image: PreparedImage) -> Novelty | None:
+    return measure_novelty(archive, load_features(archive, image), is_whole=image.kind not in PARTS)
 
 
 def image_scope(store: SlideTable, image: PreparedImage, options: SearchOptions) -> SearchScope:
