@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.mosaics.distances import USUAL_SHARE, Fusion
+from histoseek.statistics.paired_tests import estimate_standard_error
 
 Doubles = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -134,7 +135,7 @@ def choose_share(
         inner = _count_hits_by_share(parts, statistics, other_patients)[answerable & ~is_held_out]
         held_out[is_held_out] = hits[is_held_out, _find_best(inner, stated_share)]
     fitted, plain = held_out[answerable], hits[answerable, stated]
-    error = _estimate_standard_error(fitted - plain, owners[answerable])
+    error = estimate_standard_error(fitted - plain, owners[answerable])
     better = fitted.mean() - plain.mean() > error
     return ShareChoice(
         share=SHARES[_find_best(hits[answerable], stated_share)] if better else stated_share,
@@ -171,13 +172,3 @@ def _find_best(hits: Doubles, stated_share: float) -> int:
 def _make_folds(owners: Ints, seed: int) -> Sequence[Ints]:
     patients = np.random.default_rng(seed).permutation(np.unique(owners))
     return np.array_split(patients, min(FOLDS, len(patients)))
-
-
-def _estimate_standard_error(differences: Doubles, owners: Ints) -> float:
-    """Of the mean of queries' differences [Q], whose patients are independent and not they; inf for one patient."""
-    rows = np.unique(owners, return_inverse=True)[1]
-    patients = int(rows.max()) + 1
-    if patients < 2:
-        return float("inf")
-    sums = np.bincount(rows, differences - differences.mean())
-    return float(np.sqrt(patients / (patients - 1) * (sums**2).sum()) / len(differences))

@@ -55,6 +55,22 @@ def bootstrap(
     return np.where(is_too_few, np.nan, low), np.where(is_too_few, np.nan, high)
 
 
+def estimate_standard_error(values: Floats, owners: Ints) -> float:
+    """The standard error of the mean of queries' values [Q], whose patients are independent and not they; inf for one
+    patient.
+
+    owners: codes of patients [Q]; queries that are nan don't count.
+    """
+    is_known = ~np.isnan(values)
+    rows = np.unique(owners[is_known], return_inverse=True)[1]
+    count = int(rows.max(initial=-1)) + 1
+    if count < 2:
+        return float("inf")
+    known = values[is_known]
+    sums = np.bincount(rows, known - known.mean())
+    return float(np.sqrt(count / (count - 1) * (sums**2).sum()) / len(known))
+
+
 def permutation_test(differences: Floats, patients: Ints, seed: int) -> Floats:
     """Two-sided p [M] of paired differences [Q, M] having mean zero, by flipping signs of whole patients.
 

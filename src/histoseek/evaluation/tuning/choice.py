@@ -13,6 +13,7 @@ from histoseek.evaluation.tuning.candidates import Stage, count_learned
 from histoseek.evaluation.tuning.cross_validation import JUDGED, CrossValidation
 from histoseek.progress import Reporter
 from histoseek.ranking.settings import PLAIN, RankingSettings
+from histoseek.statistics.paired_tests import estimate_standard_error
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -43,22 +44,10 @@ def choose_settings(
             reporter.advance()
     queries = owners[validation.get_queries(outer)]
     tried = [
-        TriedSettings(settings, _average(each), estimate_error(each, queries)) for settings, each in values.items()
+        TriedSettings(settings, _average(each), estimate_standard_error(each, queries))
+        for settings, each in values.items()
     ]
     return Choice(tuple(tried), _choose_simplest(values, queries))
-
-
-def estimate_error(values: Floats, owners: Ints) -> float:
-    """The standard error of the mean of queries' values [Q], whose owners are independent and not they; inf for one
-    owner."""
-    is_known = ~np.isnan(values)
-    rows = np.unique(owners[is_known], return_inverse=True)[1]
-    count = int(rows.max(initial=-1)) + 1
-    if count < 2:
-        return float("inf")
-    known = values[is_known]
-    sums = np.bincount(rows, known - known.mean())
-    return float(np.sqrt(count / (count - 1) * (sums**2).sum()) / len(known))
 
 
 def _find_best(values: dict[RankingSettings, Floats]) -> RankingSettings:
@@ -72,7 +61,9 @@ def _choose_simplest(values: dict[RankingSettings, Floats], owners: Ints) -> Ran
     """
     best = values[_find_best(values)]
     near = [
-        settings for settings, each in values.items() if _average(best - each) <= estimate_error(best - each, owners)
+        settings
+        for settings, each in values.items()
+        if _average(best - each) <= estimate_standard_error(best - each, owners)
     ]
     return min(near, key=lambda settings: (count_learned(settings), -_average(values[settings])))
 

@@ -24,6 +24,7 @@ from histoseek.evaluation.tuning.fitted import (
 )
 from histoseek.evaluation.tuning.slides import TuningSlides
 from histoseek.mosaics.distances import get_distance
+from histoseek.ranking.diffusion import blend
 from histoseek.ranking.graph import NeighbourGraph
 from histoseek.ranking.settings import PLAIN, DiffusionSettings, RankingSettings
 
@@ -112,8 +113,7 @@ class CrossValidation:
             ("neighbours", metric, held, fold, spread_by),
             lambda: self._spread(spread_by, metric, held, fold, database),
         )
-        share = settings.diffusion.share
-        return np.asarray((1 - share) * total + share * neighbours, np.float32)
+        return np.asarray(blend(total, neighbours, settings.diffusion.share), np.float32)
 
     def _spread(
         self, settings: DiffusionSettings, metric: RankingSettings, held: Held, fold: int, database: Ints

@@ -12,7 +12,7 @@ from histoseek.evaluation.tuning.slides import TuningSlides
 from histoseek.mosaics.distances import Distance, Fusion, get_distance
 from histoseek.mosaics.part_weights import PartStatistics, fuse_parts, measure_parts
 from histoseek.mosaics.rarity import BACKGROUND_SLIDES, Background
-from histoseek.ranking.diffusion import spread
+from histoseek.ranking.diffusion import blend, spread
 from histoseek.ranking.fit_metric import MetricSample, fit_metric
 from histoseek.ranking.graph import SPARE_NEIGHBOURS, NeighbourGraph
 from histoseek.ranking.metric import Metric
@@ -134,4 +134,4 @@ def measure_distances(fitted: FittedRanking, slides: TuningSlides, queries: Ints
     if graph is None:
         return total
     neighbours = find_neighbours(build_graph(mapped, database, graph.neighbours), graph, mapped, queries, database)
-    return (1 - graph.share) * total + graph.share * neighbours
+    return blend(total, neighbours, graph.share)
