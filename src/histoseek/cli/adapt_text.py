@@ -99,7 +99,7 @@ def _check_out(out: Path) -> None:
     from histoseek.training.text.adapt import require_packages
 
     require_packages()
-    from histoseek.training.text.folder import require_empty
+    from histoseek.training.new_folder import require_empty
 
     require_empty(out)
     work = _name_work_folder(out)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -16,8 +15,9 @@ from safetensors.torch import save
 from histoseek._version import __version__
 from histoseek.encoders.text.folder import ModelFolder
 from histoseek.encoders.text.tower import TextTower
-from histoseek.errors import ConfigurationError, EncoderError
-from histoseek.files import fsync_path, make_folder, write_atomic
+from histoseek.errors import EncoderError
+from histoseek.files import fsync_path, write_atomic
+from histoseek.training.new_folder import writing_folder
 from histoseek.training.text.adapt import Adaptation
 from histoseek.training.text.corpus import CorpusText, ReplacedKind
 from histoseek.training.text.history import AdaptEpoch
@@ -68,14 +68,6 @@ class AdaptationCard:
     created: str
 
 
-def require_empty(folder: Path) -> None:
-    """Raise ConfigurationError unless a folder can be made there: nothing is there, or it is an empty folder."""
-    if folder.is_dir() and any(folder.iterdir()):
-        raise ConfigurationError(f"--out {folder}", "is not empty", "Choose another name, or move it away")
-    if folder.exists() and not folder.is_dir():
-        raise ConfigurationError(f"--out {folder}", "is a file", "Choose another name")
-
-
 def save_adaptation(
     adaptation: Adaptation, folder: Path, *, files_sha256: Sequence[str], data: str, licence: str
 ) -> AdaptationCard:
@@ -83,25 +75,13 @@ def save_adaptation(
 
     Raises ConfigurationError when it is not empty or cannot be written, EncoderError when the base has no tokenizer.
     """
-    require_empty(folder)
-    try:
-        make_folder(folder.parent)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as name:
-            temporary = Path(name) / folder.name
-            card = _fill(temporary, adaptation, folder, files_sha256, data, licence)
-            if folder.is_dir():
-                folder.rmdir()
-            temporary.rename(folder)
-        fsync_path(folder.parent)
-    except OSError as error:
-        raise ConfigurationError(f"--out {folder}", error.strerror or "cannot be written", "Choose another") from error
-    return card
+    with writing_folder(folder) as temporary:
+        return _fill(temporary, adaptation, folder, files_sha256, data, licence)
 
 
 def _fill(
     temporary: Path, adaptation: Adaptation, folder: Path, files_sha256: Sequence[str], data: str, licence: str
 ) -> AdaptationCard:
-    temporary.mkdir()
     _write_model(adaptation.tower, temporary)
     kind = _loader(adaptation.tower)
     base = adaptation.tower.card

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,10 +13,11 @@ from histoseek.archive.folder import ArchiveFolder
 from histoseek.encoders.inventory.adapted_folders import note_adapted
 from histoseek.encoders.tile.adapted import CARD_FILE, WEIGHTS_FILE, read_adapted
 from histoseek.encoders.weights import PARTS, PartName, PatientParts
-from histoseek.errors import ConfigurationError, EncoderError
-from histoseek.files import fsync_path, make_folder, read_checked_json, write_atomic, write_checked_json
+from histoseek.errors import EncoderError
+from histoseek.files import read_checked_json, write_atomic, write_checked_json
 from histoseek.jsonable import plain
 from histoseek.progress import Reporter, SilentReporter
+from histoseek.training.new_folder import require_empty, writing_folder
 from histoseek.training.tiles.adapt import TileAdaptation, adapt_tiles
 from histoseek.training.tiles.cases import LabelledSlides, SlideParts
 from histoseek.training.tiles.retrieval import Gain
@@ -106,7 +106,7 @@ def adapt_to_folder(
     give lie in `FOLDER.training` beside it, from which the same call continues. Nothing is written where no epoch was
     better than the encoder before. Raises as `adapt_tiles` and `save_tile_adaptation` do.
     """
-    require_free(folder)
+    require_empty(folder)
     work = name_work_folder(folder)
     chosen = settings or TileAdaptSettings()
     adaptation = adapt_tiles(archive, column, chosen, work, reporter or SilentReporter(), site)
@@ -135,14 +135,6 @@ def read_parts(folder: Path) -> PatientParts | None:
         raise EncoderError(str(folder / CARD_FILE), what, "Copy the whole folder again, or adapt anew") from error
 
 
-def require_free(folder: Path) -> None:
-    """Raise ConfigurationError unless a folder can be made there: nothing is there, or it is an empty folder."""
-    if folder.is_dir() and any(folder.iterdir()):
-        raise ConfigurationError(f"--out {folder}", "is not empty", "Choose another name, or move it away")
-    if folder.exists() and not folder.is_dir():
-        raise ConfigurationError(f"--out {folder}", "is a file", "Choose another name")
-
-
 def save_tile_adaptation(
     adaptation: TileAdaptation, folder: Path, archive: str, *, data: str, licence: str
 ) -> TileAdaptationCard:
@@ -150,7 +142,7 @@ def save_tile_adaptation(
 
     licence: "" for that of the base. Raises ConfigurationError when it is not empty or cannot be written.
     """
-    require_free(folder)
+    require_empty(folder)
     from safetensors.torch import save
 
     content = save({name: value.contiguous() for name, value in adaptation.tensors.items()}, {"format": "pt"})
@@ -158,19 +150,9 @@ def save_tile_adaptation(
     card = _make_card(adaptation, folder, sha256, archive, data, licence)
     if not adaptation.blend:
         return card
-    try:
-        make_folder(folder.parent)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as name:
-            temporary = Path(name) / folder.name
-            temporary.mkdir()
-            write_atomic(temporary / WEIGHTS_FILE, content)
-            write_checked_json(temporary / CARD_FILE, plain(card))
-            if folder.is_dir():
-                folder.rmdir()
-            temporary.rename(folder)
-        fsync_path(folder.parent)
-    except OSError as error:
-        raise ConfigurationError(f"--out {folder}", error.strerror or "cannot be written", "Choose another") from error
+    with writing_folder(folder) as temporary:
+        write_atomic(temporary / WEIGHTS_FILE, content)
+        write_checked_json(temporary / CARD_FILE, plain(card))
     return card
 
 
