@@ -27,10 +27,13 @@ from histoseek.errors import ConfigurationError, EncoderError, InputError, Missi
 from histoseek.settings import get_settings
 
 torch = pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
+pytest.importorskip("transformers")
 
+from histoseek.encoders.devices import import_transformers  # noqa: E402
 from histoseek.encoders.text.encoding import TowerEncoder  # noqa: E402
 from histoseek.encoders.text.tower import TextTower, Tokens  # noqa: E402
+
+transformers = import_transformers()
 
 WORDS = ["renal", "cell", "carcinoma", "of", "the", "kidney", "lung", "breast", "with", "necrosis", "and", "clear",
          "nuclei", "grade", "tissue", "tumour"]  # fmt: skip

@@ -23,9 +23,10 @@ from hypothesis.strategies import integers, sampled_from
 from typer.testing import CliRunner
 
 torch = pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
+pytest.importorskip("transformers")
 
 from histoseek.cli.app import app  # noqa: E402
+from histoseek.encoders.devices import import_transformers  # noqa: E402
 from histoseek.encoders.text.registry import load_text_encoder, load_tower  # noqa: E402
 from histoseek.errors import ConfigurationError, EncoderError, HistoseekError, InputError, MissingExtra  # noqa: E402
 from histoseek.progress import SilentReporter  # noqa: E402
@@ -40,6 +41,8 @@ from histoseek.training.text.opposites import affirm, change_grade, deny, find_o
 from histoseek.training.text.paraphrase import paraphrase_sentences  # noqa: E402
 from histoseek.training.text.settings import AdaptSettings  # noqa: E402
 from histoseek.training.text.task import find_negatives, list_passages, masked_info_nce  # noqa: E402
+
+transformers = import_transformers()
 
 VOCABULARY = load_vocabulary()
 SETTINGS = AdaptSettings(
