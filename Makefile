@@ -16,6 +16,7 @@ NPM := web/with-node npm
 
 # Every file that is installed, or that something is built with, is checked against its SHA-256 in constraints*.txt. Torch's
 # build for the CPU alone is taken where pip can find it; the registry's needs the packages of CUDA on Linux, as `pip check` says.
+# Pip itself comes first: an older one, such as Python 3.11 brings, cannot hold what wheels are built with to their hashes.
 LOCK := constraints.txt
 CPU_LOCK := constraints-cpu.txt
 CUDA_LOCK := constraints-cuda.txt
@@ -25,6 +26,8 @@ $(STAMP): export PIP_CONSTRAINT := $(LOCK)
 $(STAMP): export PIP_BUILD_CONSTRAINT := $(LOCK)
 $(STAMP): pyproject.toml $(LOCK) $(CPU_LOCK) $(CUDA_LOCK)
 	$(PYTHON) -m venv $(VENV)
+	sed -n '/^pip==/,/[^\\]$$/p' $(LOCK) > $(VENV)/pip.txt
+	PIP_CONSTRAINT= $(INSTALL) --require-hashes --requirement $(VENV)/pip.txt
 	$(INSTALL) --require-hashes --requirement $(CPU_LOCK) >/dev/null 2>&1 || true
 	$(INSTALL) --require-hashes --requirement $(LOCK)
 	$(BIN)/python -m pip check >/dev/null || $(INSTALL) --require-hashes --requirement $(CUDA_LOCK)

@@ -12,6 +12,10 @@ from histoseek.errors import EncoderError
 from histoseek.mosaics.barcodes import Words, make_barcodes
 
 
+MOST_VECTORS = 256
+"""Most vectors of a mosaic: anchors of a large slide; other encoders make 16."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class MosaicTiles(EqualByContent):
     """The tiles that carry a mosaic vector: coords int32 [T, 2], top-left in level-0 px; weights float32 [T],
@@ -25,7 +29,7 @@ class MosaicTiles(EqualByContent):
 class Signature(EqualByContent):
     """A slide for matching.
 
-    global_vector: float32 [G]; mosaic: float16 [M, D], 1 <= M <= 16; shares: float32 [M], the weights of the mosaic
+    global_vector: float32 [G]; mosaic: float16 [M, D], 1 <= M <= 256; shares: float32 [M], the weights of the mosaic
     vectors in the global one; barcodes: uint64 [M + 1, W], those of the mosaic and then that of the global vector, or
     of the mosaic's mean where the global vector lies in another space; mosaic_tiles: M of them; tile_size_level0: the
     tiles' edge in px, 0 when unknown; context: float32 [C] of length one, the slide at the archive's coarser spacing,
@@ -70,7 +74,7 @@ class Signature(EqualByContent):
         if self.global_vector.ndim != 1 or self.shares.shape != (count,):
             given = f"{self.global_vector.shape} and {self.shares.shape}"
             return f"global vector and shares of shapes {given} beside a mosaic of {self.mosaic.shape}"
-        if not 1 <= count <= 16 or len(self.mosaic_tiles) != count:
+        if not 1 <= count <= MOST_VECTORS or len(self.mosaic_tiles) != count:
             return f"{count} mosaic vectors with tiles for {len(self.mosaic_tiles)}"
         vectors = (self.global_vector, self.mosaic, *(() if self.context is None else (self.context,)))
         if not all(np.isfinite(vector).all() for vector in vectors):

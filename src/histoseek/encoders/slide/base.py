@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +43,7 @@ class MosaicPart(EqualByContent):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SlideEmbedding(EqualByContent):
-    """A slide as a global vector, float32 [D], and up to 16 mosaic parts; all vectors of length one.
+    """A slide as a global vector, float32 [D], and up to 256 mosaic parts; all vectors of length one.
 
     Without parts where the encoder makes none: then they come from the tiles, and may be of another dimension.
     """
@@ -77,6 +77,29 @@ class SlideEncoder(Protocol):
         """The embedding of a bag of any size from one tile on."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class SlideRegion(EqualByContent):
+    """Where a mosaic vector of a regional encoder looks.
+
+    outline: int32 [V, 2], corners of a convex polygon in level-0 px; tiles: int64 [T], the places in the bag of the
+    tiles in it; scale: which of the encoder's sizes of regions it is of, 0 for the finest. Regions of one scale share
+    no tile, and together have all.
+    """
+
+    outline: NDArray[np.int32]
+    tiles: NDArray[np.int64]
+    scale: int
+
+
+@runtime_checkable
+class RegionalEncoder(SlideEncoder, Protocol):
+    """A slide encoder whose mosaic vectors are of regions, and lie in the space of its global vectors."""
+
+    def list_regions(self, bag: Bag) -> tuple[SlideRegion, ...]:
+        """The regions of a bag, one for each mosaic vector that `encode` makes of it, in their order; raises
+        EncoderError for a bag whose tiles have no places."""
+
+
 class Architecture(Protocol):
     """The sizes of a slide network as a weights card states them: a frozen dataclass of its family's own."""
 
@@ -95,7 +118,7 @@ class Architecture(Protocol):
 
     @property
     def mosaic_size(self) -> int:
-        """Most mosaic vectors of a slide, at most 16; 0 where the mosaic is made of the tiles themselves."""
+        """Most mosaic vectors of a slide, at most 256; 0 where the mosaic is made of the tiles themselves."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -37,13 +37,15 @@ class SlideVectors:
     """What the network makes of a batch; all vectors of length one.
 
     global_vectors: [B, D]; mosaics: [B, M, D]; tile_weights: [B, M, N], one in sum over the tiles, 0 on padding;
-    shares: [B, M], the weights of the mosaic vectors in the global one.
+    shares: [B, M], the weights of the mosaic vectors in the global one; mosaic_mask: bool [B, M], True where there is
+    a mosaic vector, None where all slides have M. What is masked is 0.
     """
 
     global_vectors: Tensor
     mosaics: Tensor
     tile_weights: Tensor
     shares: Tensor
+    mosaic_mask: Tensor | None = None
 
 
 def batch_of_one(bag: Bag, device: torch.device) -> BagBatch:
@@ -70,9 +72,11 @@ def embedding_of(bag: Bag, vectors: SlideVectors) -> SlideEmbedding:
     mosaic, weights, shares = (
         each[0].float().cpu().numpy() for each in (vectors.mosaics, vectors.tile_weights, vectors.shares)
     )
+    there = vectors.mosaic_mask[0].tolist() if vectors.mosaic_mask is not None else [True] * len(mosaic)
     parts = tuple(
         _part(bag, vector, tile_weights, float(share))
-        for vector, tile_weights, share in zip(mosaic, weights, shares, strict=True)
+        for vector, tile_weights, share, is_there in zip(mosaic, weights, shares, there, strict=True)
+        if is_there
     )
     return SlideEmbedding(vectors.global_vectors[0].float().cpu().numpy(), parts)
 

@@ -1,0 +1,52 @@
+"""The sizes of an FGCR network; no torch needed to read a card."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from histoseek.errors import ConfigurationError
+
+NAME = "fgcr"
+
+Mode = Literal["reference", "anchored"]
+"""`reference`: as published weights expect, at most 2,048 tiles; `anchored`: any number, regions that cover all."""
+
+SCALES = (36, 64, 100, 144, 256, 400)
+"""Tiles of an anchor's region, as the publication has them."""
+
+_LARGEST_DIMENSION = 2**14
+
+
+@dataclass(frozen=True, slots=True)
+class FgcrArchitecture:
+    """Sizes of the network (FGCR, doi 10.1016/j.media.2024.103163).
+
+    mosaic_size: most anchors of a slide, over all scales; scales: tiles of a region; mask_width: standard deviation of
+    a soft region mask, in sides of the region (the publication's is 1).
+    """
+
+    family: ClassVar[str] = NAME
+
+    input_dimension: int = 768
+    dimension: int = 256
+    mosaic_size: int = 64
+    depth: int = 6
+    heads: int = 8
+    head_dimension: int = 64
+    mlp_dimension: int = 512
+    scales: tuple[int, ...] = SCALES
+    mask_width: float = 0.5
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "scales", tuple(self.scales))
+        dimensions = (self.input_dimension, self.dimension, self.mlp_dimension, self.heads * self.head_dimension)
+        if min(*dimensions, self.mosaic_size, self.depth, self.heads) < 1:
+            raise ConfigurationError("architecture", "sizes must be positive", "Give sizes of at least 1")
+        if max(dimensions) > _LARGEST_DIMENSION or self.depth > 64:
+            raise ConfigurationError("architecture", "sizes are too large", f"At most {_LARGEST_DIMENSION:,} are read")
+        if not self.scales or min(self.scales) < 1 or not 0 < self.mask_width <= 16:
+            raise ConfigurationError("architecture", "scales and mask width must be positive", "Give tiles of a region")
+        if not len(self.scales) <= self.mosaic_size <= 256:
+            what = f"{self.mosaic_size} anchors for {len(self.scales)} scales"
+            raise ConfigurationError("architecture", what, f"Give {len(self.scales)} to 256")

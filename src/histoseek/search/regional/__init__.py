@@ -1,0 +1,1 @@
+"""How well regions of slides fit words, whatever it is that brings the two into one space."""
