@@ -33,13 +33,16 @@ def alike_pairs(cases: Tensor, texts: Tensor) -> Tensor:
     return (cases[:, None] == cases) | (texts[:, None] == texts)
 
 
-def mosaic_similarity(mosaics: Tensor) -> Tensor:
+def mosaic_similarity(mosaics: Tensor, mask: Tensor | None = None) -> Tensor:
     """Mean cosine between different mosaic vectors of a slide, [B], for mosaics [B, M, D] of unit vectors.
 
-    From |sum of the vectors|^2 = M + sum of the cosines of all ordered pairs; zero for a single vector.
+    mask: bool [B, M], true where there is one; without it all slides have M. From |sum of the vectors|^2 = M + sum of
+    the cosines of all ordered pairs; zero for a single vector.
     """
-    count = mosaics.shape[1]
-    if count == 1:
-        return mosaics.new_zeros(len(mosaics))
-    total = mosaics.float().sum(1).square().sum(-1)
-    return (total - count) / (count * (count - 1))
+    rows = mosaics.float()
+    if mask is None:
+        mask = rows.new_ones(rows.shape[:2], dtype=torch.bool)
+    count = mask.sum(1)
+    total = (rows * mask.unsqueeze(-1)).sum(1).square().sum(-1)
+    cosines = (total - count) / (count * (count - 1)).clamp(min=1)
+    return cosines.where(count > 1, 0.0)

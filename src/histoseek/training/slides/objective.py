@@ -24,13 +24,15 @@ class PairBatch:
     """Some pairs of slides and reports on the device that computes.
 
     bags: of b slides; tokens: of their reports [b, L]; targets: int8 [b, P], what each report says of P prompts; seed:
-    of what is random in this pass.
+    of what is random in this step; row: the place of the first pair in the whole batch. What is random depends on seed
+    and place alone, so that a batch has the same losses however it is cut.
     """
 
     bags: BagBatch
     tokens: Tokens
     targets: Tensor
     seed: int
+    row: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +52,12 @@ class Objective(nn.Module, ABC):
     """The losses of a family that are of single pairs. Its parameters are trained, and not kept with the weights.
 
     names: of the losses, as logs have them; weights: of each in the sum, 0 for one that is switched off and then not
-    computed.
+    computed; notes: what the user should know, such as losses that cannot be computed here.
     """
 
     names: tuple[str, ...]
     weights: tuple[float, ...]
+    notes: tuple[str, ...] = ()
 
     @abstractmethod
     def forward(self, model: SlideTextModel, pairs: PairBatch, embedded: EmbeddedPairs) -> Tensor:

@@ -1,0 +1,26 @@
+"""PathSearch's second loss: mosaic vectors of a slide that are alike (arXiv 2510.23224)."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from histoseek.training.slides.losses import mosaic_similarity
+from histoseek.training.slides.model import SlideTextModel
+from histoseek.training.slides.objective import EmbeddedPairs, Objective, PairBatch
+
+
+class MosaicDiversity(Objective):
+    """Mean cosine between different mosaic vectors of a slide, as one loss: `diversity`."""
+
+    names = ("diversity",)
+
+    def __init__(self, weight: float) -> None:
+        super().__init__()
+        self.weights = (weight,)
+
+    def forward(self, model: SlideTextModel, pairs: PairBatch, embedded: EmbeddedPairs) -> Tensor:
+        """The loss, float32 [1], summed over the pairs."""
+        slides = embedded.slides
+        if not self.weights[0]:
+            return slides.mosaics.new_zeros(1, dtype=torch.float32)
+        return mosaic_similarity(slides.mosaics, slides.mosaic_mask).sum()[None]
