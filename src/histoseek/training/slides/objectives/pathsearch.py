@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from histoseek.training.slides.losses import mosaic_similarity
