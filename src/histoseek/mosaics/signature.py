@@ -11,7 +11,6 @@ from histoseek.equality import EqualByContent
 from histoseek.errors import EncoderError
 from histoseek.mosaics.barcodes import Words, make_barcodes
 
-
 MOST_VECTORS = 256
 """Most vectors of a mosaic: anchors of a large slide; other encoders make 16."""
 
