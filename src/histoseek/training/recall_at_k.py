@@ -15,7 +15,7 @@ from histoseek.training.pairs import TrainingPair
 Direction = Literal["slide->slide", "slide->report", "text->slide", "text->report"]
 Answer = Literal["pair", "group", "diagnosis"]
 
-DEPTHS = (1, 5)
+DEPTHS = (1, 3, 5)
 """How many of the first answers are looked at."""
 
 _TIE = 1e-6

@@ -93,11 +93,12 @@ class SlideRegion(EqualByContent):
 
 @runtime_checkable
 class RegionalEncoder(SlideEncoder, Protocol):
-    """A slide encoder whose mosaic vectors are of regions, and lie in the space of its global vectors."""
+    """A slide encoder with mosaic vectors of regions, which lie in the space of its global vectors."""
 
-    def list_regions(self, bag: Bag) -> tuple[SlideRegion, ...]:
-        """The regions of a bag, one for each mosaic vector that `encode` makes of it, in their order; raises
-        EncoderError for a bag whose tiles have no places."""
+    def list_regions(self, bag: Bag) -> tuple[SlideRegion | None, ...]:
+        """The regions of a bag, one for each mosaic vector that `encode` makes of it, in their order, None for a vector
+        that looks at no region, as those of the other of two encoders side by side; raises EncoderError for a bag whose
+        tiles have no places."""
 
 
 class Architecture(Protocol):
