@@ -330,6 +330,19 @@ class UnusableBags(ArchiveError):
         super().__init__(str(path), what, advice)
 
 
+class NoPrompts(InputError):
+    """No concept of the vocabulary is stated by enough reports to be learnt."""
+
+    def __init__(self, reports: int, patients: int, least_patients: int) -> None:
+        self.reports, self.patients, self.least_patients = reports, patients, least_patients
+        what = (
+            f"no term of the vocabulary can be learnt from {reports} reports of {patients} patients: at least "
+            f"{least_patients} patients must have what it names, and {least_patients} must not"
+        )
+        advice = "Give more reports that name diagnoses or findings, or train a model without prompts"
+        super().__init__("reports", what, advice)
+
+
 class TooFewPairs(ArchiveError):
     """An archive has too few slide-report pairs to learn from."""
 
