@@ -45,7 +45,7 @@ def _say(text: str, concept_id: str, least_concepts: int = COMPLETE_CONCEPTS) ->
         ("Invasive ductal carcinoma. No necrosis.", "comedonecrosis", "silent"),
         ("Fibroadenoma. No comedonecrosis.", "necrosis", "unknown"),
         ("Fibroadenoma. No comedonecrosis.", "comedonecrosis", "silent"),
-        ("Fibroadenoma. Lymphatic invasion: absent", "lymphovascular-invasion", "unknown"),
+        ("Fibroadenoma. pT1 L0", "lymphovascular-invasion", "unknown"),
         ("Possible lymphoma.", "lymphoma", "unknown"),
         ("Possible lymphoma.", "hodgkin-lymphoma", "unknown"),
         ("Squamous cell carcinoma. History of melanoma.", "melanoma", "unknown"),
