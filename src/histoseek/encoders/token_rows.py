@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 
 _ANY_WORD = "a"
+_MASKS = ("[MASK]", "<mask>")
+"""Names of the mask token in BERT's and in RoBERTa's line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,17 @@ class TextTokenizer:
         framed, (plain,) = self._tokenizer.encode(_ANY_WORD).ids, self.plain_ids([_ANY_WORD])
         start = next(i for i in range(len(framed)) if framed[i : i + len(plain)] == plain)
         return framed[:start], framed[start + len(plain) :]
+
+    @cached_property
+    def special_ids(self) -> tuple[int, ...]:
+        """The tokens that are no part of a text, such as those around it and the unknown one, in ascending order."""
+        return tuple(sorted(id for id, token in self._tokenizer.get_added_tokens_decoder().items() if token.special))
+
+    @cached_property
+    def mask_id(self) -> int | None:
+        """The token that stands for a hidden one; None where the tokenizer has none."""
+        ids = (self._tokenizer.token_to_id(name) for name in _MASKS)
+        return next((id for id in ids if id is not None), None)
 
     def longer_than_context(self, texts: Sequence[str]) -> int:
         """How many of the texts do not fit into one window."""
