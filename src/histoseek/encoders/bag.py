@@ -64,6 +64,11 @@ class Bag(EqualByContent):
         return replace(self, features=features, coords=coords, weights=weights, tissue=tissue)
 
     @property
+    def has_places(self) -> bool:
+        """Whether it is known where the tiles lie on the slide, and how large they are."""
+        return self.tile_size_level0 >= 1 and not (self.coords == UNKNOWN_POSITION).all(axis=1).any()
+
+    @property
     def is_witness(self) -> NDArray[np.bool_]:
         """Which tiles can stand for what they show, bool [N]: all where nobody knows how much of them is glass."""
         return np.ones(len(self), bool) if self.tissue is None else self.tissue >= _LEAST_TISSUE

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from histoseek.errors import MissingExtra
+from histoseek.errors import InputError, MissingExtra
 
 try:
     import torch
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from histoseek.encoders.bag import UNKNOWN_POSITION, Bag
+from histoseek.encoders.bag import Bag
 from histoseek.encoders.slide.base import TILES_KEPT, MosaicPart, SlideEmbedding, prefer_witnesses
 
 
@@ -54,16 +54,22 @@ def batch_of_one(bag: Bag, device: torch.device) -> BagBatch:
     return BagBatch(features, cells, torch.ones(1, len(bag), dtype=torch.bool, device=device))
 
 
+def require_tiles(mask: Tensor) -> None:
+    """Raise InputError where a bag of a batch has no tile; mask: bool [B, N]."""
+    if not mask.any(dim=1).all():
+        raise InputError("batch of bags", "a bag without tiles", "Leave the slide out")
+
+
 def cells_of(bag: Bag) -> NDArray[np.int64]:
     """Column and row of each tile on the slide's tile grid, int64 [N, 2], starting at zero.
 
     Bags whose tiles have no known place are laid out row by row on a square, in their order.
     """
-    coords = bag.coords.astype(np.int64)
-    if bag.tile_size_level0 < 1 or (coords == UNKNOWN_POSITION).all(axis=1).any():
+    if not bag.has_places:
         order = np.arange(len(bag))
         side = math.ceil(math.sqrt(len(bag)))
         return np.stack([order % side, order // side], axis=1)
+    coords = bag.coords.astype(np.int64)
     return np.rint((coords - coords.min(axis=0)) / bag.tile_size_level0).astype(np.int64)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from histoseek.encoders.slide.base import Architecture, FittedEncoderFamily, Shapes, SlideEncoderFamily
+from histoseek.encoders.slide.fgcr.family import FgcrFamily
 from histoseek.encoders.slide.imported import PREFIX, ImportedFamily
 from histoseek.encoders.slide.own import OwnSlideEncoder, OwnSlideFamily
 from histoseek.encoders.slide.pathsearch.family import PathSearchFamily
@@ -12,7 +13,7 @@ from histoseek.errors import ConfigurationError, UnknownEncoder
 from histoseek.own_code import PREFIX as OWN
 from histoseek.own_code import find_own, is_own, require_own_name
 
-FAMILIES: tuple[SlideEncoderFamily, ...] = (PathSearchFamily(),)
+FAMILIES: tuple[SlideEncoderFamily, ...] = (PathSearchFamily(), FgcrFamily())
 """Those that can be trained here. Cards written before there were several name none: they are of the first. Published
 ones are beside them (`slide.published`): their files are told by names of tensors."""
 

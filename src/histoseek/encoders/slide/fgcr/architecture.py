@@ -47,6 +47,8 @@ class FgcrArchitecture:
             raise ConfigurationError("architecture", "sizes are too large", f"At most {_LARGEST_DIMENSION:,} are read")
         if not self.scales or min(self.scales) < 1 or not 0 < self.mask_width <= 16:
             raise ConfigurationError("architecture", "scales and mask width must be positive", "Give tiles of a region")
+        if list(self.scales) != sorted(set(self.scales)):
+            raise ConfigurationError("architecture", "scales must ascend", "Give the fewest tiles of a region first")
         if not len(self.scales) <= self.mosaic_size <= 256:
             what = f"{self.mosaic_size} anchors for {len(self.scales)} scales"
             raise ConfigurationError("architecture", what, f"Give {len(self.scales)} to 256")

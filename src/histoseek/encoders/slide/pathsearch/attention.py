@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from histoseek.encoders.slide.pathsearch.nystrom import Projections, prepare_mixing, segment_means
-from histoseek.encoders.slide.pathsearch.products import as_image, as_rows, by_rows, linear
+from histoseek.encoders.slide.products import as_image, as_rows, by_rows, linear
 from histoseek.errors import MissingExtra
 
 try:

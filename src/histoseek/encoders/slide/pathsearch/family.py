@@ -52,9 +52,13 @@ class PathSearchFamily:
 
     def build(self, model: SlideModel) -> SlideEncoder:
         """The encoder of a weights file."""
-        from histoseek.encoders.slide.pathsearch.encoder import build_encoder
+        from histoseek.encoders.slide.pathsearch.encoder import PathSearchEncoder
+        from histoseek.encoders.slide.pathsearch.network import PathSearchNetwork
+        from histoseek.encoders.slide.trained import fill_network
 
-        return build_encoder(model, _require_own(model.architecture), self.encoder_name(model.mode))
+        architecture = _require_own(model.architecture)
+        network = fill_network(lambda: PathSearchNetwork(architecture), model)
+        return PathSearchEncoder(self.encoder_name(model.mode), model.mode, network)
 
 
 def _require_own(architecture: Architecture) -> PathSearchArchitecture:

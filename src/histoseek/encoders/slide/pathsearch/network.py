@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from histoseek.errors import InputError, MissingExtra
+from histoseek.errors import MissingExtra
 
 try:
     import torch
@@ -19,11 +19,11 @@ except ImportError as error:
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from histoseek.encoders.slide.batches import BagBatch, SlideVectors
+from histoseek.encoders.slide.batches import BagBatch, SlideVectors, require_tiles
 from histoseek.encoders.slide.pathsearch.architecture import PathSearchArchitecture
 from histoseek.encoders.slide.pathsearch.attention import AttentionLayer
 from histoseek.encoders.slide.pathsearch.positions import REACH, PositionalBlock
-from histoseek.encoders.slide.pathsearch.products import by_rows, linear
+from histoseek.encoders.slide.products import by_rows, linear
 
 START_GATE_STD = 5.0
 """Spread that the mosaic's attention weights start with; torch's own 0.05 lets every head see every tile alike."""
@@ -175,8 +175,7 @@ class Packed:
 
 def pack(features: Tensor, cells: Tensor, mask: Tensor) -> Packed:
     """Pack features [B, N, D_in] at cells [B, N, 2] where mask [B, N] is true; raises InputError on an empty bag."""
-    if not mask.any(dim=1).all():
-        raise InputError("batch of bags", "a bag without tiles", "Leave the slide out")
+    require_tiles(mask)
     chosen = [_raster_order(features[b], cells[b], mask[b].nonzero()[:, 0]) for b in range(len(mask))]
     return Packed(
         features=torch.cat([features[b, places] for b, places in enumerate(chosen)]),

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from histoseek.encoders.slide.pathsearch.products import linear, per_head
+from histoseek.encoders.slide.products import linear, per_head
 
 _ITERATIONS = 6
 

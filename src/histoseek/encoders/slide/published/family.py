@@ -70,9 +70,12 @@ class PublishedFamily:
 
     def build(self, model: SlideModel) -> SlideEncoder:
         """The encoder of a weights file."""
-        from histoseek.encoders.slide.published.encoder import build_encoder
+        from histoseek.encoders.slide.published.encoder import PublishedEncoder
+        from histoseek.encoders.slide.trained import fill_network
 
-        return build_encoder(model, self.encoder_name(model.mode), self.needs_places)
+        sizes = model.architecture
+        network = fill_network(lambda: self.network(sizes), model)
+        return PublishedEncoder(self.encoder_name(model.mode), model.mode, sizes, network, self.needs_places)
 
 
 PUBLISHED = (
