@@ -7,21 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from torch import Tensor, nn
+from torch import Tensor
 
-from histoseek.encoders.bag import UNKNOWN_POSITION, Bag
-from histoseek.encoders.slide.base import RegionalEncoder, SlideModel
-from histoseek.encoders.slide.batches import BagBatch, SlideVectors, cells_of
-from histoseek.encoders.slide.fgcr import blocks as blocks_module
-from histoseek.encoders.slide.fgcr.anchors import Anchors, place_anchors
-from histoseek.encoders.slide.fgcr.architecture import SCALES, FgcrArchitecture
+from histoseek.encoders.slide.batches import BagBatch, SlideVectors
+from histoseek.encoders.slide.fgcr.anchors import place_anchors
+from histoseek.encoders.slide.fgcr.architecture import FgcrArchitecture
 from histoseek.encoders.slide.fgcr.blocks import NEGLIGIBLE
-from histoseek.encoders.slide.fgcr.encoder import AnchoredEncoder
-from histoseek.encoders.slide.fgcr.family import FgcrFamily
 from histoseek.encoders.slide.fgcr.network import AnchoredNetwork
-from histoseek.errors import ConfigurationError, EncoderError, InputError, WeightsError
 from tests.encoders import naive_fgcr as naive
 from tests.encoders.naive_published_slides import Part
 
