@@ -27,6 +27,9 @@ class Reporter(Protocol):
     def expect(self, total: int) -> None:
         """Set how many items there are."""
 
+    def note(self, text: str) -> None:
+        """Say in a line how the work goes."""
+
     def part(self, title: str, total: int) -> AbstractContextManager[Reporter]:
         """A reporter for one part of the work, shown below it while it lasts."""
 
@@ -38,6 +41,9 @@ class SilentReporter:
         """Ignore it."""
 
     def expect(self, total: int) -> None:
+        """Ignore it."""
+
+    def note(self, text: str) -> None:
         """Ignore it."""
 
     @contextmanager
@@ -63,6 +69,9 @@ class CountingReporter:
         self.total = total
         self.publish()
 
+    def note(self, text: str) -> None:
+        """Ignore it; for subclasses."""
+
     @contextmanager
     def part(self, title: str, total: int) -> Iterator[Reporter]:
         """The same reporter."""
@@ -84,6 +93,9 @@ class _BarReporter:
     def expect(self, total: int) -> None:
         self._bars.update(self._task, total=total)
 
+    def note(self, text: str) -> None:
+        self._bars.console.print(text, markup=False, highlight=False)
+
     @contextmanager
     def part(self, title: str, total: int) -> Iterator[Reporter]:
         task = self._bars.add_task(title, total=total)
@@ -101,6 +113,7 @@ class _NotebookBar(CountingReporter):
 
         super().__init__(total)
         self._title = title
+        self._note = ""
         self._html = HTML
         self._is_cleared = False
         self._started = self._published = time.monotonic()
@@ -112,6 +125,11 @@ class _NotebookBar(CountingReporter):
     def __exit__(self, *_: object) -> None:
         if not self._is_cleared:
             self._update(self.render())
+
+    def note(self, text: str) -> None:
+        """Show the line behind the bar, in place of the one before."""
+        self._note = text
+        self._update(self.render())
 
     @contextmanager
     def part(self, title: str, total: int) -> Iterator[Reporter]:
@@ -147,7 +165,8 @@ class _NotebookBar(CountingReporter):
             if self.total is not None and self.done < self.total:
                 text += f", {timedelta(seconds=round((self.total - self.done) / rate))} left"
         size = "" if self.total is None else f' value="{self.done}" max="{max(self.total, 1)}"'
-        return f"<div>{html.escape(self._title)} <progress{size}></progress> {text}</div>"
+        note = f"<br>{html.escape(self._note)}" if self._note else ""
+        return f"<div>{html.escape(self._title)} <progress{size}></progress> {text}{note}</div>"
 
 
 class _LateReporter:
@@ -168,6 +187,9 @@ class _LateReporter:
 
     def expect(self, total: int) -> None:
         self._get_started().expect(total)
+
+    def note(self, text: str) -> None:
+        self._get_started().note(text)
 
     def part(self, title: str, total: int) -> AbstractContextManager[Reporter]:
         return self._get_started().part(title, total)

@@ -64,6 +64,9 @@ class StopsAfter:
     def expect(self, total: int) -> None:
         pass
 
+    def note(self, text: str) -> None:
+        pass
+
     @contextmanager
     def part(self, title: str, total: int) -> Iterator[Reporter]:
         yield self

@@ -35,8 +35,7 @@ SMALL = TrainingSettings(
     learning_rate=2e-3,
     dimension=32,
     mosaic_size=4,
-    heads=4,
-    gate_dimension=8,
+    sizes={"heads": 4, "gate_dimension": 8},
     text_layers=1,
     seed=3,
     device="cpu",
@@ -115,6 +114,9 @@ class InterruptingReporter:
         self.left = after
 
     def expect(self, total: int) -> None:
+        pass
+
+    def note(self, text: str) -> None:
         pass
 
     def advance(self, items: int = 1) -> None:

@@ -18,7 +18,7 @@ from histoseek.errors import ConfigurationError, EncoderError
 from histoseek.files import write_atomic
 from histoseek.training.progress import E, Progress
 
-FORMAT = 3
+FORMAT = 4
 _DIGEST = 32
 
 Identity = Mapping[str, str]

@@ -199,6 +199,7 @@ class TrainingLoop(Generic[Batch, E]):
         progress, done = self.progress, self._done
         moment = Moment(progress.epoch, done, self._rate(done - 1), progress.mean_losses, progress.seconds)
         row = self._measure(moment)
+        self._reporter.note(row.summary)
         with hold_interrupts():
             if progress.better(row):
                 progress.best_epoch, progress.best_weights = row.epoch, self._task.state()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
@@ -26,6 +26,10 @@ class Epoch(Protocol):
     @property
     def seconds(self) -> float:
         """Since the start."""
+
+    @property
+    def summary(self) -> str:
+        """How it went, in a line."""
 
     def better_than(self, other: Self) -> bool:
         """Whether its weights are to be preferred to those of another epoch."""
@@ -81,12 +85,20 @@ class Progress(Generic[E]):
 
 
 def write_log(rows: Sequence[Epoch], path: Path) -> None:
-    """Write all epochs so far as CSV, at least one."""
+    """Write all epochs so far as CSV, at least one; values by name get a column each, `FIELD_NAME`."""
+    lines = [_flatten(asdict(row)) for row in rows]
     text = io.StringIO()
-    table = csv.DictWriter(text, [column.name for column in fields(rows[0])], lineterminator="\n")
+    table = csv.DictWriter(text, list(lines[0]), lineterminator="\n")
     table.writeheader()
-    table.writerows({name: _cell(value) for name, value in asdict(row).items()} for row in rows)
+    table.writerows({name: _cell(value) for name, value in line.items()} for line in lines)
     write_atomic(path, text.getvalue().encode())
+
+
+def _flatten(row: Mapping[str, Any]) -> dict[str, float | None]:
+    flat: dict[str, float | None] = {}
+    for name, value in row.items():
+        flat |= {f"{name}_{key}": each for key, each in value.items()} if isinstance(value, dict) else {name: value}
+    return flat
 
 
 def _cell(value: float | None) -> float | str:

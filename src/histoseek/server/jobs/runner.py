@@ -83,6 +83,9 @@ class _TileReporter:
     def expect(self, total: int) -> None:
         self._whole.publish()
 
+    def note(self, text: str) -> None:
+        self._whole.publish()
+
     @contextmanager
     def part(self, title: str, total: int) -> Iterator[Reporter]:
         yield self

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 
 from histoseek.training.loop import Moment
 from histoseek.training.recall_at_k import Direction, find_recall
 from histoseek.training.slides.distributed import World
 from histoseek.training.slides.evaluation import PartScore
+from histoseek.training.slides.recipes import CONTRASTIVE
 
 
 @dataclass(frozen=True, slots=True)
 class EpochRow:
-    """One epoch: mean training losses, validation losses and recalls (answers by group), total seconds so far."""
+    """One epoch: mean training losses and validation losses by name, validation recalls (answers by group), total
+    seconds so far."""
 
     epoch: int
     step: int
     learning_rate: float
     logit_scale: float
-    train_contrastive: float
-    train_diversity: float
-    validation_contrastive: float
-    validation_diversity: float
+    train: Mapping[str, float]
+    validation: Mapping[str, float]
     slide_to_slide_r1: float
     slide_to_slide_r5: float
     slide_to_report_r1: float
@@ -37,7 +38,14 @@ class EpochRow:
 
     def better_than(self, other: EpochRow) -> bool:
         """By recall, ties by validation loss."""
-        return (self.recall, -self.validation_contrastive) > (other.recall, -other.validation_contrastive)
+        return (self.recall, -self.validation[CONTRASTIVE]) > (other.recall, -other.validation[CONTRASTIVE])
+
+    @property
+    def summary(self) -> str:
+        """Losses and recalls in a line."""
+        loss = f"contrastive loss {self.train[CONTRASTIVE]:.3f}, validation {self.validation[CONTRASTIVE]:.3f}"
+        recall = f"slide to report {self.slide_to_report_r5:.3f}, text to slide {self.text_to_slide_r5:.3f}"
+        return f"epoch {self.epoch}: {loss}; recall at 5: {recall}"
 
 
 def epoch_row(moment: Moment, logit_scale: float, score: PartScore) -> EpochRow:
@@ -46,16 +54,13 @@ def epoch_row(moment: Moment, logit_scale: float, score: PartScore) -> EpochRow:
     def recall(direction: Direction, k: int) -> float:
         return find_recall(score.recalls, direction, "group", k)
 
-    contrastive, diversity = moment.losses
     return EpochRow(
         epoch=moment.epoch,
         step=moment.step,
         learning_rate=moment.learning_rate,
         logit_scale=logit_scale,
-        train_contrastive=contrastive,
-        train_diversity=diversity,
-        validation_contrastive=score.contrastive,
-        validation_diversity=score.diversity,
+        train=dict(zip(score.losses, moment.losses, strict=True)),
+        validation=dict(score.losses),
         slide_to_slide_r1=recall("slide->slide", 1),
         slide_to_slide_r5=recall("slide->slide", 5),
         slide_to_report_r1=recall("slide->report", 1),
@@ -68,5 +73,8 @@ def epoch_row(moment: Moment, logit_scale: float, score: PartScore) -> EpochRow:
 
 def agree_on_row(row: EpochRow, world: World) -> EpochRow:
     """The first process's row, so that all choose and stop alike."""
-    epoch, step, *rest = world.from_first(astuple(row))
-    return EpochRow(int(epoch), int(step), *rest)
+    numbers = {name: value for name, value in asdict(row).items() if isinstance(value, float)}
+    parts = [numbers, row.train, row.validation]
+    agreed = iter(world.from_first([value for part in parts for value in part.values()]))
+    numbers, train, validation = ({name: next(agreed) for name in part} for part in parts)
+    return replace(row, **numbers, train=train, validation=validation)

@@ -49,7 +49,13 @@ class SlideTextModel(nn.Module):
 
     def texts(self, tokens: Tokens) -> Tensor:
         """Report vectors [B, D] of length one, in the space of the slides' global vectors."""
-        return nn.functional.normalize(self.text_projection(self.text_model(tokens)), dim=-1)
+        return self.read(tokens)[1]
+
+    def read(self, tokens: Tokens) -> tuple[Tensor, Tensor]:
+        """The text tower's last states [B, L, W], and report vectors as `texts` gives them."""
+        states = self.text_model.states(tokens)
+        pooled = self.text_model.pool(states, tokens.mask)
+        return states, nn.functional.normalize(self.text_projection(pooled), dim=-1)
 
     def list_trained_parameters(self) -> list[nn.Parameter]:
         """All parameters that training changes, in a fixed order."""

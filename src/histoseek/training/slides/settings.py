@@ -2,46 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from histoseek.errors import ConfigurationError
 from histoseek.training.compute import Device, Precision
+from histoseek.training.slides.recipes import find_recipe
 from histoseek.training.split import Shares
 
 # `histoseek train --help` reads the defaults here: what computes is imported by the checks.
 if TYPE_CHECKING:
     from histoseek.encoders.slide.base import Architecture
 
+_ABSENT: Any = None
+"""Stands for the model's default until settings are made."""
+
+BY_MODEL = (
+    *("epochs", "batch", "tiles", "learning_rate", "weight_decay", "dropout", "text_layers"),
+    *("prompts", "dimension", "mosaic_size"),
+)
+"""Settings whose defaults are the model's."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingSettings:
-    """How to train; the defaults are those of PathSearch (arXiv 2510.23224) where it states any.
+    """How to train; what is not given takes the default of the model (`recipes`), as its publication states it.
 
-    slide_encoder: family of the network; batch: pairs a step, over all processes; micro_batch: most pairs a forward
-    pass, 0 for what fits (numbers don't depend on it, but for dropout); tiles: drawn from a slide; warmup: share of the
-    steps with a rising learning rate; diversity: weight of the mosaic diversity loss; patience: epochs without a better
-    validation recall before it stops; checkpoint_steps: steps between checkpoints inside an epoch; memory_mb: for tile
-    features kept between epochs; split: a table of parts, instead of shares drawn with the seed.
+    model: family of the network; batch: pairs a step, over all processes; micro_batch: most pairs a forward pass, 0
+    for what fits (numbers don't depend on it, but for dropout and other draws); tiles: drawn from a slide; warmup:
+    share of the steps with a rising learning rate; losses: weights by name, 0 switches off; prompts: most phrases that
+    regions are aligned with; sizes: of the network, by name, beside dimension and mosaic_size; patience: epochs without
+    a better validation recall before it stops; checkpoint_steps: steps between checkpoints inside an epoch; memory_mb:
+    for tile features kept between epochs; split: a table of parts, instead of shares drawn with the seed.
     """
 
-    slide_encoder: str = "pathsearch"
-    epochs: int = 200
-    batch: int = 256
+    model: str = "pathsearch"
+    epochs: int = _ABSENT
+    batch: int = _ABSENT
     micro_batch: int = 0
-    tiles: int = 512
-    learning_rate: float = 8e-5
-    weight_decay: float = 0.05
+    tiles: int = _ABSENT
+    learning_rate: float = _ABSENT
+    weight_decay: float = _ABSENT
     warmup: float = 0.05
     clip_norm: float = 1.0
-    dropout: float = 0.1
-    diversity: float = 1.0
-    text_layers: int = 3
-    dimension: int = 768
-    mosaic_size: int = 16
-    heads: int = 8
-    gate_dimension: int = 128
+    dropout: float = _ABSENT
+    losses: Mapping[str, float] = field(default_factory=dict)
+    prompts: int = _ABSENT
+    text_layers: int = _ABSENT
+    dimension: int = _ABSENT
+    mosaic_size: int = _ABSENT
+    sizes: Mapping[str, int] = field(default_factory=dict)
     shares: Shares = field(default_factory=Shares)
     seed: int = 0
     patience: int = 20
@@ -52,21 +64,53 @@ class TrainingSettings:
     split: Path | None = None
 
     def __post_init__(self) -> None:
+        self._complete()
+        self._check_training()
+        self._check_machine()
+        self.architecture(1)
+
+    def architecture(self, input_dimension: int) -> Architecture:
+        """The slide network for features of this dimension; raises ConfigurationError for sizes that don't fit."""
+        from histoseek.encoders.slide.registry import find_family
+
+        sizes = {"input_dimension": input_dimension, "dimension": self.dimension, "mosaic_size": self.mosaic_size}
+        return find_family(self.model).design({**sizes, **self.sizes})
+
+    def _complete(self) -> None:
+        """Fill in the model's defaults; raises UnknownEncoder, and ConfigurationError for what the model has not."""
+        recipe = find_recipe(self.model)
+        for name in BY_MODEL:
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, getattr(recipe, name))
+        self._require(not self.prompts or bool(recipe.prompts), "prompts", f"{self.model} has none")
+        for kind, defaults in (("losses", recipe.losses), ("sizes", recipe.sizes)):
+            given: Mapping[str, float] = getattr(self, kind)
+            unknown = next((name for name in given if name not in defaults), None)
+            if unknown is not None:
+                what = f"{self.model} has no such {'loss' if kind == 'losses' else 'size'}"
+                raise ConfigurationError(f"{kind} {unknown}={given[unknown]}", what, f"It has {', '.join(defaults)}")
+            object.__setattr__(self, kind, {**defaults, **given})
+
+    def _check_training(self) -> None:
         from histoseek.training.slides.sampling import CLUSTERS
 
         self._require(self.epochs >= 1, "epochs", "must be at least 1")
         self._require(self.batch >= 2, "batch", "must be at least 2: a pair is told apart from the others in it")
-        self._require(self.micro_batch >= 0, "micro_batch", "must not be negative")
         self._require(self.tiles >= CLUSTERS, "tiles", f"must be at least {CLUSTERS}, one a cluster")
         self._require(self.learning_rate > 0, "learning_rate", "must be positive")
         self._require(self.weight_decay >= 0, "weight_decay", "must not be negative")
         self._require(0 <= self.warmup < 1, "warmup", "must be a share below 1")
         self._require(self.clip_norm > 0, "clip_norm", "must be positive")
         self._require(0 <= self.dropout < 1, "dropout", "must be a share below 1")
-        self._require(self.diversity >= 0, "diversity", "must not be negative")
+        self._require(all(0 <= weight < float("inf") for weight in self.losses.values()), "losses", "must be 0 or more")
+        self._require(any(self.losses.values()), "losses", "are all switched off")
+        self._require(self.prompts >= 0, "prompts", "must not be negative")
         self._require(self.text_layers >= 0, "text_layers", "must not be negative")
         self._require(self.seed >= 0, "seed", "must not be negative")
         self._require(self.patience >= 1, "patience", "must be at least 1")
+
+    def _check_machine(self) -> None:
+        self._require(self.micro_batch >= 0, "micro_batch", "must not be negative")
         self._require(self.checkpoint_steps >= 1, "checkpoint_steps", "must be at least 1")
         self._require(self.memory_mb >= 0, "memory_mb", "must not be negative")
         self._require(self.precision in ("auto", "fp32", "bf16"), "precision", "must be auto, fp32 or bf16")
@@ -74,15 +118,6 @@ class TrainingSettings:
         self._require(
             not (self.device == "cpu" and self.precision == "bf16"), "precision", "bf16 needs a GPU: take fp32"
         )
-        self.architecture(1)
-
-    def architecture(self, input_dimension: int) -> Architecture:
-        """The slide network for features of this dimension; raises ConfigurationError for sizes that don't fit, and
-        UnknownEncoder."""
-        from histoseek.encoders.slide.registry import find_family
-
-        sizes = {name: getattr(self, name) for name in ("dimension", "mosaic_size", "heads", "gate_dimension")}
-        return find_family(self.slide_encoder).design({"input_dimension": input_dimension, **sizes})
 
     def _require(self, holds: bool, name: str, what: str) -> None:
         if not holds:

@@ -16,9 +16,9 @@ from histoseek.training.compute import Compute, out_of_memory
 from histoseek.training.loop import require_finite
 from histoseek.training.slides.batch_norm import BatchStatistics
 from histoseek.training.slides.distributed import World
+from histoseek.training.slides.learner import Learner, LearntPairs
 from histoseek.training.slides.loader import cut_bags, move_bags
-from histoseek.training.slides.losses import alike_pairs, contrastive_loss, mosaic_similarity
-from histoseek.training.slides.model import SlideTextModel
+from histoseek.training.slides.losses import alike_pairs, contrastive_loss
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -26,20 +26,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A batch of B pairs: bags and reports of this process's share of it, case and text codes, int64 [B], of all."""
+    """A batch of B pairs: bags, reports and targets (int8 [b, P]) of this process's share of it, case and text codes,
+    int64 [B], of all."""
 
     bags: BagBatch
     reports: tuple[str, ...]
+    targets: Tensor
     cases: Tensor
     texts: Tensor
-
-
-@dataclass(frozen=True, slots=True)
-class StepLoss:
-    """The losses of one batch, unweighted."""
-
-    contrastive: float
-    diversity: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,48 +42,38 @@ class _Piece:
 
     bags: BagBatch
     reports: tuple[str, ...]
+    targets: Tensor
     row: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Embedded:
-    slides: Tensor
-    texts: Tensor
-    mosaics: Tensor
-
-    def backward(self, gradients: Sequence[Tensor]) -> None:
-        torch.autograd.backward((self.slides, self.texts, self.mosaics), gradients)
 
 
 class _MemoryShort(Exception):
     """Memory ran out in one of the processes."""
 
 
-class ContrastiveStep:
-    """Leaves the gradient of a batch's loss in a model's parameters.
+class LearningStep:
+    """Leaves the gradient of a batch's losses in what learns.
 
     All pairs of a batch are each other's negatives, however it is cut: the first pass embeds piece by piece without
-    keeping graphs, the loss gives its gradient by embedding, the second pass carries that on to the parameters, piece
-    by piece with the same dropout (GradCache, Gao et al. 2021). When one piece is enough, so is one pass. The
-    result equals that of a single pass up to rounding, but for dropout, which is drawn by piece.
+    keeping graphs, the contrastive loss gives its gradient by embedding, the second pass carries that on to the
+    parameters, piece by piece with the same dropout (GradCache, Gao et al. 2021). The objective's losses are of single
+    pairs: each piece adds its own in the second pass. When one piece is enough, so is one pass. The result equals that
+    of a single pass up to rounding, but for dropout and other draws, which are made by piece.
     """
 
-    def __init__(
-        self, model: SlideTextModel, world: World, compute: Compute, diversity: float, seed: int, micro_batch: int
-    ) -> None:
-        self._model = model
+    def __init__(self, learner: Learner, world: World, compute: Compute, seed: int, micro_batch: int) -> None:
+        self._learner = learner
         self._world = world
         self._compute = compute
-        self._diversity = diversity
         self._seed = seed
-        self._statistics = BatchStatistics(model.visual)
-        self._shared = [p for p in model.list_trained_parameters() if p is not model.logit_scale]
+        self._statistics = BatchStatistics(learner.model.visual)
+        self._parameters = learner.list_trained_parameters()
         self.micro_batch = micro_batch
 
-    def gradients(self, batch: Batch, step: int) -> StepLoss:
-        """Set all gradients; halves the micro-batch as often as memory runs out.
+    def gradients(self, batch: Batch, step: int) -> tuple[float, ...]:
+        """Set all gradients and give the losses, unweighted means over the pairs, in the order of the learner's names.
 
-        Raises ConfigurationError when a single slide does not fit, EncoderError when the loss is not finite.
+        Halves the micro-batch as often as memory runs out. Raises ConfigurationError when a single slide does not fit,
+        EncoderError when a loss is not finite.
         """
         while True:
             try:
@@ -101,54 +85,84 @@ class ContrastiveStep:
         """Move the running statistics of normalisation layers towards those of the batch last seen."""
         self._statistics.update(self._world)
 
-    def _attempt(self, batch: Batch, step: int) -> StepLoss:
-        self._model.train()
-        self._model.zero_grad(set_to_none=True)
+    def _attempt(self, batch: Batch, step: int) -> tuple[float, ...]:
+        self._learner.train()
+        self._learner.zero_gradients()
         pieces = self._pieces(batch)
-        once = len(pieces) == 1
-        with self._statistics.observe(), torch.set_grad_enabled(once):
-            embedded = self._together(lambda: [self._embed(piece, step) for piece in pieces])
-        loss, gradients = self._loss(batch, embedded)
-        self._together(lambda: self._backward(pieces, embedded if once else [], gradients, step))
-        self._world.sum_gradients(self._shared)
-        return loss
+        kept: list[LearntPairs] = []
+        with self._statistics.observe(), torch.set_grad_enabled(len(pieces) == 1):
+            vectors = self._together(lambda: self._embed_all(pieces, step, kept))
+        contrastive, gradients = self._contrast(batch, vectors)
+        count = len(batch.cases)
+        sums = self._together(lambda: self._backward(pieces, kept, gradients, step, count))
+        self._world.sum_gradients(self._parameters)
+        losses = (contrastive, *(float(loss) for loss in self._world.sum(sums) / count))
+        require_finite(losses)
+        return losses
 
     def _pieces(self, batch: Batch) -> list[_Piece]:
         begin, count = self._world.share(len(batch.cases)).start, len(batch.reports)
         cuts = [slice(at, min(at + self.micro_batch, count)) for at in range(0, count, self.micro_batch)]
-        return [_Piece(cut_bags(batch.bags, rows), batch.reports[rows], begin + rows.start) for rows in cuts]
+        return [
+            _Piece(cut_bags(batch.bags, rows), batch.reports[rows], batch.targets[rows], begin + rows.start)
+            for rows in cuts
+        ]
 
-    def _embed(self, piece: _Piece, step: int) -> _Embedded:
-        distinct = list(dict.fromkeys(piece.reports))
-        places = [distinct.index(report) for report in piece.reports]
-        with self._compute.seed_random(self._seed, step, piece.row), self._compute.autocast():
-            slides = self._model.slides(move_bags(piece.bags, self._compute.device))
-            texts = self._model.texts(self._model.text_model.tokens(distinct))[places]
-        return _Embedded(slides.global_vectors.float(), texts.float(), slides.mosaics.float())
+    def _embed_all(self, pieces: Sequence[_Piece], step: int, kept: list[LearntPairs]) -> list[tuple[Tensor, Tensor]]:
+        """The vectors of all pieces; all that was made of a single piece goes into `kept`."""
+        vectors = []
+        for piece in pieces:
+            made = self._embed(piece, step)
+            vectors.append(made.vectors)
+            if len(pieces) == 1:
+                kept.append(made)
+        return vectors
 
-    def _loss(self, batch: Batch, embedded: Sequence[_Embedded]) -> tuple[StepLoss, list[Tensor]]:
-        """The loss of the whole batch, and its gradient by this process's slides, texts and mosaics."""
-        count, share = len(batch.cases), self._world.share(len(batch.cases))
-        own = [torch.cat([getattr(e, name).detach() for e in embedded]) for name in ("slides", "texts", "mosaics")]
-        slides, texts = (self._world.gather(rows).requires_grad_() for rows in own[:2])
-        mosaics = own[2].requires_grad_()
+    def _embed(self, piece: _Piece, step: int) -> LearntPairs:
+        with self._compute.seed_random(self._seed, step, piece.row) as drawn, self._compute.autocast():
+            bags = move_bags(piece.bags, self._compute.device)
+            return self._learner.embed(bags, piece.reports, piece.targets, drawn)
+
+    def _contrast(
+        self, batch: Batch, vectors: Sequence[tuple[Tensor, Tensor]]
+    ) -> tuple[float, tuple[Tensor, Tensor]]:
+        """The contrastive loss of the whole batch, and its weighted gradient by this process's slides and texts."""
+        share = self._world.share(len(batch.cases))
+        slides, texts = (
+            self._world.gather(torch.cat([each.detach() for each in rows])).requires_grad_()
+            for rows in zip(*vectors, strict=True)
+        )
         alike = alike_pairs(batch.cases, batch.texts).to(self._compute.device)
-        contrastive = contrastive_loss(slides, texts, self._model.logit_scale, alike)
-        diversity = mosaic_similarity(mosaics).sum() / count
-        (contrastive + self._diversity * diversity).backward()
-        loss = StepLoss(float(contrastive.detach()), float(self._world.sum(diversity)))
-        require_finite((loss.contrastive, loss.diversity))
-        return loss, [slides.grad[share], texts.grad[share], mosaics.grad]
+        scale = self._learner.model.logit_scale
+        loss = contrastive_loss(slides, texts, scale, alike)
+        (self._learner.contrast * loss).backward()
+        if not self._world.first:
+            scale.grad = None  # the same in all processes, and gradients are summed over them
+        return float(loss.detach()), (slides.grad[share], texts.grad[share])
 
     def _backward(
-        self, pieces: Sequence[_Piece], embedded: Sequence[_Embedded], gradients: Sequence[Tensor], step: int
-    ) -> None:
+        self,
+        pieces: Sequence[_Piece],
+        kept: Sequence[LearntPairs],
+        gradients: tuple[Tensor, Tensor],
+        step: int,
+        count: int,
+    ) -> Tensor:
+        """Carry gradients on to the parameters; the sums of the objective's losses, float32 [K]."""
+        sums = torch.zeros(len(self._learner.objective.names), device=self._compute.device)
         done = 0
         for number, piece in enumerate(pieces):
-            again = embedded[number] if embedded else self._embed(piece, step)
+            made = kept[number] if kept else self._embed(piece, step)
+            with self._compute.seed_random(self._seed, step, count + piece.row), self._compute.autocast():
+                losses = self._learner.measure(made)
             rows = slice(done, done + len(piece.reports))
-            again.backward([gradient[rows] for gradient in gradients])
+            outputs = [*made.vectors, self._learner.weigh(losses.float()) / count]
+            wanted = [gradients[0][rows], gradients[1][rows], None]
+            learnt = [(o, g) for o, g in zip(outputs, wanted, strict=True) if o.requires_grad]
+            torch.autograd.backward([output for output, _ in learnt], [gradient for _, gradient in learnt])
+            sums += losses.detach()
             done = rows.stop
+        return sums
 
     def _together(self, work: Callable[[], T]) -> T:
         """Do it in every process; raises _MemoryShort in all of them when memory runs out in any."""

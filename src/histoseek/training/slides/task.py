@@ -18,42 +18,42 @@ from histoseek.training.progress import Progress
 from histoseek.training.slides.distributed import World
 from histoseek.training.slides.evaluation import Evaluator, pair_codes
 from histoseek.training.slides.history import EpochRow, agree_on_row, epoch_row
+from histoseek.training.slides.learner import Learner
 from histoseek.training.slides.loader import BagLoader
 from histoseek.training.slides.losses import MOST_LOGIT_SCALE
-from histoseek.training.slides.model import SlideTextModel
+from histoseek.training.slides.recipes import CONTRASTIVE, find_recipe
+from histoseek.training.slides.report_targets import ReportTargets
 from histoseek.training.slides.settings import TrainingSettings
-from histoseek.training.slides.step import Batch, ContrastiveStep
+from histoseek.training.slides.step import Batch, LearningStep
 from histoseek.training.split import Split
 
 _CPU_BYTES = 4 * 2**30
 """What the activations of a micro-batch may take on a CPU, unless the settings say otherwise."""
 
-_FLOATS_PER_TILE = 50
-"""Activations of a training pass, a tile and dimension: 24 slides of 512 tiles took 1.65 GiB, which is 47."""
-
 
 class SlideTask(TrainingTask[Batch, EpochRow]):
-    """Trains a model on the train part, measures it on the validation part; never sees the test part."""
+    """Teaches on the train part, measures on the validation part; never sees the test part."""
 
     row_type = EpochRow
 
     def __init__(
         self,
-        model: SlideTextModel,
+        learner: Learner,
         loader: BagLoader,
+        targets: ReportTargets,
         split: Split,
         settings: TrainingSettings,
         world: World,
         compute: Compute,
     ) -> None:
-        self._model, self._loader, self._settings = model, loader, settings
-        self._train, self._validation = split.train, split.validation
+        self._learner, self._loader, self._targets, self._settings = learner, loader, targets, settings
+        self._evaluator = Evaluator(loader, targets, world, compute, settings.seed)
         self._world = world
+        self._train, self._validation = split.train, split.validation
         self._codes = pair_codes(split.train)
-        self._evaluator = Evaluator(loader, world, compute, settings.seed)
         micro_batch = choose_micro_batch(settings, world)
         self._progress = Progress[EpochRow](micro_batch)
-        self._step = ContrastiveStep(model, world, compute, settings.diversity, settings.seed, micro_batch)
+        self._step = LearningStep(learner, world, compute, settings.seed, micro_batch)
 
     @property
     def steps(self) -> int:
@@ -61,16 +61,16 @@ class SlideTask(TrainingTask[Batch, EpochRow]):
         return len(self._train) // self._settings.batch
 
     def parameters(self) -> list[nn.Parameter]:
-        """Those of the model."""
-        return self._model.list_trained_parameters()
+        """Those of model and objective."""
+        return self._learner.list_trained_parameters()
 
     def state(self) -> dict[str, Tensor]:
-        """That of the model, under published names."""
-        return self._model.collect_trained_state()
+        """That of the model, under published names, and of the objective."""
+        return self._learner.collect_trained_state()
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:
         """Put back what `state` gave."""
-        self._model.load_trained_state(state)
+        self._learner.load_trained_state(state)
 
     def resume(self, progress: Progress[EpochRow]) -> None:
         """Go on with micro-batches as small as they had become."""
@@ -86,28 +86,28 @@ class SlideTask(TrainingTask[Batch, EpochRow]):
         local_pairs = [[self._train[i] for i in rows[self._world.share(size)]] for rows in batches]
         for rows, pairs, bags in zip(batches, local_pairs, self._loader.batches(local_pairs, epoch), strict=True):
             codes = (code[torch.from_numpy(rows)] for code in self._codes)
-            yield Batch(bags, tuple(pair.report for pair in pairs), *codes)
+            yield Batch(bags, tuple(pair.report for pair in pairs), self._targets.find(pairs), *codes)
 
     def backward(self, batch: Batch, step: int) -> tuple[float, ...]:
-        """Contrastive loss and diversity; notes when memory ran out on the way."""
-        loss = self._step.gradients(batch, step)
+        """All losses; notes when memory ran out on the way."""
+        losses = self._step.gradients(batch, step)
         if self._step.micro_batch != self._progress.micro_batch:
             self._progress.micro_batch = self._step.micro_batch
             self._progress.notes.append(
                 f"memory ran out in step {step + 1}: from there on, micro-batches of {self._step.micro_batch}"
             )
-        return loss.contrastive, loss.diversity
+        return losses
 
     def finish_step(self) -> None:
         """Stop the temperature at its limit and move the normalisation's statistics."""
         with torch.no_grad():
-            self._model.logit_scale.clamp_(max=MOST_LOGIT_SCALE)
+            self._learner.model.logit_scale.clamp_(max=MOST_LOGIT_SCALE)
         self._step.update_statistics()
 
     def measure(self, moment: Moment) -> EpochRow:
         """Losses and recalls of the validation part, the same in all processes."""
-        score = self._evaluator.score(self._model, self._validation, self._progress.micro_batch)
-        scale = float(self._model.logit_scale.detach().exp())
+        score = self._evaluator.score(self._learner, self._validation, self._progress.micro_batch)
+        scale = float(self._learner.model.logit_scale.detach().exp())
         return agree_on_row(epoch_row(moment, scale, score), self._world)
 
     def plot(self, progress: Progress[EpochRow], path: Path) -> None:
@@ -121,7 +121,7 @@ def choose_micro_batch(settings: TrainingSettings, world: World) -> int:
     A GPU says when memory runs out; on a CPU the system ends the process without a word.
     """
     share = -(-settings.batch // world.size)
-    slide_bytes = _FLOATS_PER_TILE * 4 * settings.dimension * settings.tiles
+    slide_bytes = find_recipe(settings.model).floats_per_tile * 4 * settings.dimension * settings.tiles
     safe = max(1, _CPU_BYTES // slide_bytes) if world.device.type == "cpu" else share
     return min(settings.micro_batch or safe, share)
 
@@ -133,18 +133,22 @@ def write_plot(rows: Sequence[EpochRow], best_epoch: int, path: Path) -> None:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise MissingExtra("matplotlib", "train") from error
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    losses, recalls = figure.subplots(1, 2)
+    figure = Figure(figsize=(13, 3.6), layout="constrained")
+    contrast, others, recalls = figure.subplots(1, 3)
     epochs = [row.epoch for row in rows]
-    losses.plot(epochs, [row.train_contrastive for row in rows], marker=".", label="train")
-    losses.plot(epochs, [row.validation_contrastive for row in rows], marker=".", label="validation")
-    losses.set_ylabel("contrastive loss")
+    for number, name in enumerate(rows[0].train):
+        axes, colour, title = contrast if name == CONTRASTIVE else others, f"C{number}", name.replace("_", " ")
+        axes.plot(epochs, [row.train[name] for row in rows], marker=".", color=colour, label=f"{title}, train")
+        validation = [row.validation[name] for row in rows]
+        axes.plot(epochs, validation, marker=".", linestyle="--", color=colour, label=f"{title}, validation")
+    contrast.set_ylabel("loss between slides and reports")
+    others.set_ylabel("other losses, unweighted")
     recalls.plot(epochs, [row.slide_to_report_r5 for row in rows], marker=".", label="slide to report")
     recalls.plot(epochs, [row.text_to_slide_r5 for row in rows], marker=".", label="text to slide")
     recalls.plot(epochs, [row.slide_to_slide_r5 for row in rows], marker=".", label="slide to slide")
     recalls.set_ylabel("validation recall at 5")
     recalls.set_ylim(0, 1)
-    for axes in (losses, recalls):
+    for axes in (contrast, others, recalls):
         axes.axvline(best_epoch, color="grey", linestyle=":", label="best epoch")
         axes.set_xlabel("epoch")
         axes.legend()

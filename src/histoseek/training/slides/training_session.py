@@ -23,8 +23,12 @@ from histoseek.training.slides.baselines import Floats, judge_baselines
 from histoseek.training.slides.distributed import join_world
 from histoseek.training.slides.evaluation import Evaluator, PartScore
 from histoseek.training.slides.history import EpochRow
+from histoseek.training.slides.learner import Learner, keep_weights
 from histoseek.training.slides.loader import BagLoader
 from histoseek.training.slides.model import SlideTextModel
+from histoseek.training.slides.objectives.build import build_objective
+from histoseek.training.slides.recipes import CONTRASTIVE
+from histoseek.training.slides.report_targets import ReportTargets
 from histoseek.training.slides.result import BeforeAfter, TrainingResult
 from histoseek.training.slides.settings import TrainingSettings
 from histoseek.training.slides.task import SlideTask
@@ -47,6 +51,7 @@ def run_training(
     """Train and score, in all processes of the world; centre: of the archive that the pairs are from, None for other
     pairs. Raises as `train` does."""
     compute = choose_compute(settings.device, settings.precision)
+    targets = ReportTargets()
     truncated = tower.count_truncated([pair.report for pair in pairs])
     threads = thread_count(get_settings())
     if get_settings().threads:
@@ -59,20 +64,20 @@ def run_training(
             what = f"smaller than the {world.size} processes"
             raise ConfigurationError(f"batch={settings.batch}", what, "Start fewer processes, or take a larger batch")
         compute = Compute(world.device, compute.bf16)
-        model = _model(tower, settings, loader.dimension(split.train[0]), compute)
-        start = model.collect_trained_state()
+        learner = _build_learner(tower, settings, loader.dimension(split.train[0]), compute)
+        start = learner.collect_trained_state()
         identity = identify_training(
             settings, pairs, split, f"{tower.card.name} {tower.card.version} {tower.weights_hash}"
         )
         watched = reporter if world.first else SilentReporter()
-        task = SlideTask(model, loader, split, settings, world, compute)
+        task = SlideTask(learner, loader, targets, split, settings, world, compute)
         loop = TrainingLoop(task, settings, WorkFolder(work), identity, watched, writes=world.first)
         progress = loop.run()
-        evaluator = Evaluator(loader, world, compute, settings.seed)
+        evaluator = Evaluator(loader, targets, world, compute, settings.seed)
         states = (start, progress.best_weights)
-        scores = [_scores(evaluator, model, state, split, progress.micro_batch) for state in states]
-        texts = _embed_untrained(evaluator, model, start, split, progress.micro_batch)
-    result = _result(model, tower, truncated, split, settings, progress, scores)
+        scores = [_scores(evaluator, learner, state, split, progress.micro_batch) for state in states]
+        texts = _embed_untrained(evaluator, learner, start, split, progress.micro_batch)
+    result = _result(learner.model, tower, truncated, split, settings, progress, scores)
     return replace(result, baselines=judge_baselines(split, texts, settings.seed, centre))
 
 
@@ -89,26 +94,27 @@ def identify_training(
     return {"kind": "slides", **parts}
 
 
-def _model(tower: TextTower, settings: TrainingSettings, input_dimension: int, compute: Compute) -> SlideTextModel:
+def _build_learner(tower: TextTower, settings: TrainingSettings, input_dimension: int, compute: Compute) -> Learner:
     with compute.seed_random(settings.seed, 0, 0):
         model = SlideTextModel(settings.architecture(input_dimension), tower, settings.text_layers, settings.dropout)
-    return model.to(compute.device)
+        objective = build_objective(settings)
+    return Learner(model.to(compute.device), objective.to(compute.device), settings.losses[CONTRASTIVE])
 
 
 def _scores(
-    evaluator: Evaluator, model: SlideTextModel, state: Mapping[str, Tensor], split: Split, chunk: int
+    evaluator: Evaluator, learner: Learner, state: Mapping[str, Tensor], split: Split, chunk: int
 ) -> tuple[PartScore, PartScore]:
     """Scores of the validation and the test part with these weights."""
-    model.load_trained_state(state)
-    return evaluator.score(model, split.validation, chunk), evaluator.score(model, split.test, chunk)
+    learner.load_trained_state(state)
+    return evaluator.score(learner, split.validation, chunk), evaluator.score(learner, split.test, chunk)
 
 
 def _embed_untrained(
-    evaluator: Evaluator, model: SlideTextModel, start: Mapping[str, Tensor], split: Split, chunk: int
+    evaluator: Evaluator, learner: Learner, start: Mapping[str, Tensor], split: Split, chunk: int
 ) -> Floats:
     """Vectors of the reports of all parts by the text encoder that training began with."""
-    model.load_trained_state(start)
-    return evaluator.embed_reports(model, (*split.train, *split.validation, *split.test), chunk)
+    learner.load_trained_state(start)
+    return evaluator.embed_reports(learner.model, (*split.train, *split.validation, *split.test), chunk)
 
 
 def _result(
@@ -131,7 +137,7 @@ def _result(
         *([f"stopped early: no better validation recall in {settings.patience} epochs"] if stopped else []),
     ]
     return TrainingResult(
-        state=progress.best_weights,
+        state=keep_weights(progress.best_weights),
         architecture=model.architecture,
         text_encoder=tower.card.name,
         text_weights=tower.weights_hash,

@@ -15,6 +15,12 @@ class AdaptEpoch:
     validation_loss: float
     seconds: float
 
+    @property
+    def summary(self) -> str:
+        """Losses in a line."""
+        train = "" if self.train_loss is None else f"loss {self.train_loss:.3f}, "
+        return f"epoch {self.epoch}: {train}validation {self.validation_loss:.3f}"
+
     def better_than(self, other: AdaptEpoch) -> bool:
         """By validation loss."""
         return self.validation_loss < other.validation_loss

@@ -36,6 +36,12 @@ class TileEpoch:
     validation_map: float
     seconds: float
 
+    @property
+    def summary(self) -> str:
+        """Loss and precision in a line."""
+        train = "" if self.train_loss is None else f"loss {self.train_loss:.3f}; "
+        return f"epoch {self.epoch}: {train}MAP@5 of validation patients {self.validation_map:.3f}"
+
     def better_than(self, other: TileEpoch) -> bool:
         """By MAP@5 of the validation patients."""
         return self.validation_map > other.validation_map
