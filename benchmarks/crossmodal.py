@@ -108,7 +108,7 @@ def main() -> None:
         tiles=given.tiles,
         dimension=given.dimension,
         learning_rate=given.learning_rate,
-        diversity=given.diversity,
+        losses={"diversity": given.diversity},
         text_layers=given.text_layers,
         seed=given.seed,
         shares=Shares(0.6, 0.15, 0.25),
@@ -134,7 +134,8 @@ def run(archive: Archive, settings: TrainingSettings, out: Path) -> None:
     show("untrained network", result.test.before.recalls)
     title = f"after train ({time.perf_counter() - started:.0f} s, best epoch {result.best_epoch} of {result.epochs})"
     show(title, result.test.after.recalls)
-    print(f"mosaic diversity loss: {result.test.before.diversity:.3f} before, {result.test.after.diversity:.3f} after")
+    before_after = (each.losses["diversity"] for each in (result.test.before, result.test.after))
+    print("mosaic diversity loss: {:.3f} before, {:.3f} after".format(*before_after))
     for note in result.notes:
         print(f"note: {note}")
 

@@ -45,7 +45,9 @@ def test_two_processes_give_the_loss_of_one(tmp_path: Path) -> None:
     for two, one in zip(_losses(together), _losses(tmp_path / "one"), strict=True):
         assert two == pytest.approx(one, abs=1e-4)
     scores = json.loads((together / "scores.json").read_text())
-    assert scores == pytest.approx([alone.validation.after.contrastive, alone.test.after.contrastive], abs=1e-4)
+    assert scores == pytest.approx(
+        [alone.validation.after.losses["contrastive"], alone.test.after.losses["contrastive"]], abs=1e-4
+    )
 
 
 @pytest.mark.parametrize(("count", "size"), [(12, 1), (12, 5), (3, 4), (1, 2)])

@@ -13,9 +13,12 @@ from histoseek.training.compute import Compute, out_of_memory
 from histoseek.training.pairs import TrainingPair
 from histoseek.training.slides.distributed import World
 from histoseek.training.slides.evaluation import pair_codes
+from histoseek.training.slides.learner import Learner
 from histoseek.training.slides.loader import BagLoader
 from histoseek.training.slides.model import SlideTextModel
-from histoseek.training.slides.step import Batch, ContrastiveStep
+from histoseek.training.slides.objectives.pathsearch import MosaicDiversity
+from histoseek.training.slides.report_targets import ReportTargets
+from histoseek.training.slides.step import Batch, LearningStep
 from tests.training.helpers import SMALL, tiny_tower, write_pairs
 from tests.training.test_losses import naive_contrastive
 
@@ -31,11 +34,13 @@ def _model(dropout: float = 0.0) -> SlideTextModel:
 def _batch(pairs: Sequence[TrainingPair]) -> Batch:
     with BagLoader(16, 0, 0, 1) as loader:
         bags = loader.batch(pairs, 1)
-    return Batch(bags, tuple(pair.report for pair in pairs), *pair_codes(pairs))
+    return Batch(bags, tuple(pair.report for pair in pairs), ReportTargets().find(pairs), *pair_codes(pairs))
 
 
-def _step(model: SlideTextModel, micro_batch: int) -> ContrastiveStep:
-    return ContrastiveStep(model, World(0, 1, CPU), Compute(CPU, False), 0.5, 0, micro_batch)
+def _step(model: SlideTextModel, micro_batch: int) -> LearningStep:
+    return LearningStep(
+        Learner(model, MosaicDiversity(0.5), 1.0), World(0, 1, CPU), Compute(CPU, False), 0, micro_batch
+    )
 
 
 def _gradients(model: SlideTextModel) -> dict[str, Tensor]:
@@ -50,7 +55,7 @@ def batch(tmp_path_factory: pytest.TempPathFactory) -> Batch:
 
 def test_loss_and_gradient_are_those_of_one_plain_pass(batch: Batch) -> None:
     model = _model()
-    loss = _step(model, 12).gradients(batch, 0)
+    losses = _step(model, 12).gradients(batch, 0)
     found = _gradients(model)
     model.zero_grad()
     model.eval()
@@ -58,7 +63,7 @@ def test_loss_and_gradient_are_those_of_one_plain_pass(batch: Batch) -> None:
     texts = model.texts(model.text_model.tokens(list(batch.reports)))
     scale = model.logit_scale.exp()
     plain = naive_contrastive(vectors.global_vectors, texts, scale.item(), batch.cases.tolist(), batch.texts.tolist())
-    assert loss.contrastive == pytest.approx(plain, abs=1e-5)
+    assert losses[0] == pytest.approx(plain, abs=1e-5)
     rows = []
     for i in range(12):
         alike = (batch.cases == batch.cases[i]) | (batch.texts == batch.texts[i])
@@ -69,7 +74,7 @@ def test_loss_and_gradient_are_those_of_one_plain_pass(batch: Batch) -> None:
     cosines = vectors.mosaics @ vectors.mosaics.transpose(1, 2)
     diversity = (cosines.sum((1, 2)) - 4) / 12
     (torch.stack(rows).mean() + 0.5 * diversity.mean()).backward()
-    assert loss.diversity == pytest.approx(diversity.mean().item(), abs=1e-5)
+    assert losses[1] == pytest.approx(diversity.mean().item(), abs=1e-5)
     expected = _gradients(model)
     assert found.keys() == expected.keys()
     for name, gradient in expected.items():
@@ -80,8 +85,7 @@ def test_loss_and_gradient_are_those_of_one_plain_pass(batch: Batch) -> None:
 def test_micro_batches_change_nothing(batch: Batch, micro_batch: int) -> None:
     whole, pieces = _model(), _model()
     one, other = _step(whole, 12), _step(pieces, micro_batch)
-    a, b = one.gradients(batch, 0), other.gradients(batch, 0)
-    assert (a.contrastive, a.diversity) == pytest.approx((b.contrastive, b.diversity), abs=1e-5)
+    assert one.gradients(batch, 0) == pytest.approx(other.gradients(batch, 0), abs=1e-5)
     for name, gradient in _gradients(whole).items():
         torch.testing.assert_close(_gradients(pieces)[name], gradient, rtol=1e-3, atol=1e-6, msg=name)
     one.update_statistics()
@@ -103,13 +107,13 @@ def test_both_passes_drop_the_same(batch: Batch) -> None:
             for name, parameter in model.named_parameters():
                 if name in gradients:
                     parameter.add_(distance * gradients[name] / norm)
-        loss = step.gradients(batch, 3)
-        return loss.contrastive + 0.5 * loss.diversity
+        contrastive, diversity = step.gradients(batch, 3)
+        return contrastive + 0.5 * diversity
 
     ahead, back = loss_at(1e-2), loss_at(-2e-2)
     assert (ahead - back) / 2e-2 == pytest.approx(float(norm), rel=0.05)
-    other = step.gradients(batch, 4)
-    assert other.contrastive + 0.5 * other.diversity != pytest.approx(back, abs=1e-6)
+    contrastive, diversity = step.gradients(batch, 4)
+    assert contrastive + 0.5 * diversity != pytest.approx(back, abs=1e-6)
 
 
 def test_running_statistics_are_those_of_all_tiles_of_the_batch(batch: Batch) -> None:
@@ -146,10 +150,10 @@ def test_a_full_memory_halves_the_micro_batch(
 
     monkeypatch.setattr(model.visual, "forward", short)
     step = _step(model, 12)
-    loss = step.gradients(batch, 0)
+    losses = step.gradients(batch, 0)
     assert step.micro_batch == 3
     assert "micro-batches of 3" in caplog.text
-    assert loss.contrastive == pytest.approx(_step(plain, 12).gradients(batch, 0).contrastive, abs=1e-5)
+    assert losses == pytest.approx(_step(plain, 12).gradients(batch, 0), abs=1e-5)
     for name, gradient in _gradients(plain).items():
         torch.testing.assert_close(_gradients(model)[name], gradient, rtol=1e-3, atol=1e-6, msg=name)
 

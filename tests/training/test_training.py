@@ -155,7 +155,7 @@ def test_training_learns_what_new_patients_show(pairs: tuple[TrainingPair, ...],
             recall = next(r for r in part.after.recalls if (r.direction, r.answer, r.k) == (direction, "group", 1))
             assert after >= 0.75 and recall.low > recall.chance
             assert find_recall(part.before.recalls, direction, "group", 1) < after
-    assert result.test.after.contrastive < result.test.before.contrastive / 2
+    assert result.test.after.losses["contrastive"] < result.test.before.losses["contrastive"] / 2
 
 
 @pytest.mark.parametrize("stops", [(2, 3), (3, 5)])
@@ -197,7 +197,7 @@ def test_a_finished_training_gives_its_result_again(
 def test_micro_batches_and_memory_do_not_change_the_result(pairs: tuple[TrainingPair, ...], tmp_path: Path) -> None:
     whole = train_small(pairs, tmp_path / "whole", epochs=1, dropout=0.0)
     pieces = train_small(pairs, tmp_path / "pieces", epochs=1, dropout=0.0, micro_batch=5, memory_mb=0)
-    assert pieces.test.after.contrastive == pytest.approx(whole.test.after.contrastive, abs=1e-4)
+    assert pieces.test.after.losses["contrastive"] == pytest.approx(whole.test.after.losses["contrastive"], abs=1e-4)
     assert pieces.notes == whole.notes == ()
 
 
@@ -220,7 +220,7 @@ def test_the_slide_network_loads_strictly_and_gives_the_scored_vectors(
     weight, bias = result.state["text_projection.weight"], result.state["text_projection.bias"]
     texts = torch.nn.functional.normalize(words @ weight.T + bias, dim=-1)
     loss = contrastive_loss(slides, texts, result.state["logit_scale"], alike_pairs(*pair_codes(test)))
-    assert float(loss) == pytest.approx(result.test.after.contrastive, abs=1e-4)
+    assert float(loss) == pytest.approx(result.test.after.losses["contrastive"], abs=1e-4)
 
 
 def test_log_and_plot_tell_the_course(undisturbed: tuple[TrainingResult, Path]) -> None:
@@ -246,7 +246,7 @@ def test_the_test_part_decides_nothing(
     result = train_small(changed, tmp_path)
     _same(undisturbed[0], result)
     assert _rows(tmp_path) == _rows(undisturbed[1])
-    assert result.test.after.contrastive != undisturbed[0].test.after.contrastive
+    assert result.test.after.losses["contrastive"] != undisturbed[0].test.after.losses["contrastive"]
 
 
 def test_it_stops_when_validation_no_longer_gains_and_keeps_the_best(
@@ -256,13 +256,13 @@ def test_it_stops_when_validation_no_longer_gains_and_keeps_the_best(
     rows = _rows(tmp_path)
     assert len(rows) == result.epochs == result.best_epoch + 2 < 50
     assert "stopped early" in result.notes[-1]
-    assert result.validation.after.contrastive == pytest.approx(
+    assert result.validation.after.losses["contrastive"] == pytest.approx(
         float(rows[result.best_epoch - 1]["validation_contrastive"]), rel=1e-4
     )
 
 
 def _row(recall: float, loss: float) -> EpochRow:
-    return EpochRow(1, 1, 0.0, 0.0, 0.0, 0.0, loss, 0.0, 0.0, 0.0, 0.0, recall, 0.0, recall, 0.0)
+    return EpochRow(1, 1, 0.0, 0.0, {}, {"contrastive": loss}, 0.0, 0.0, 0.0, recall, 0.0, recall, 0.0)
 
 
 def test_the_best_epoch_is_by_recall_then_by_loss() -> None:
@@ -330,11 +330,11 @@ def test_a_checkpoint_with_a_flipped_bit_or_without_a_part_is_refused(
 def test_a_checkpoint_of_another_version_is_refused_with_what_to_do(
     pairs: tuple[TrainingPair, ...], undisturbed: tuple[TrainingResult, Path], tmp_path: Path
 ) -> None:
-    old = {**_content(undisturbed[1] / "checkpoint.pt"), "format": 2, "progress": {"micro_batch": 12}}
+    old = {**_content(undisturbed[1] / "checkpoint.pt"), "format": 3, "progress": {"micro_batch": 12}}
     buffer = io.BytesIO()
     torch.save(old, buffer)
     (tmp_path / "checkpoint.pt").write_bytes(hashlib.sha256(buffer.getvalue()).digest() + buffer.getvalue())
-    with pytest.raises(ConfigurationError, match="format 2, this histoseek reads 3") as caught:
+    with pytest.raises(ConfigurationError, match="format 3, this histoseek reads 4") as caught:
         train_small(pairs, tmp_path)
     assert "Finish that training" in str(caught.value) and "\n" not in str(caught.value)
 

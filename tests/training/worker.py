@@ -17,7 +17,7 @@ def main(table: Path, features: Path, work: Path) -> None:
     torch.set_num_threads(1)
     result = train_small(read_pairs(table, features), work, epochs=2)
     if is_first_process():
-        scores = (result.validation.after.contrastive, result.test.after.contrastive)
+        scores = (result.validation.after.losses["contrastive"], result.test.after.losses["contrastive"])
         (work / "scores.json").write_text(json.dumps(scores))
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from histoseek.reports.privacy.deidentify import DeidentifyChoice
 
     Settings = TypeVar("Settings", bound=DataclassInstance)
+    Number = TypeVar("Number", int, float)
 
 ArchiveOption = Annotated[
     Path, typer.Option("--archive", envvar="HISTOSEEK_ARCHIVE", help="Folder of the archive.", show_default=False)
@@ -170,6 +171,18 @@ def parse_pairs(texts: Sequence[str] | None, option: str) -> dict[str, str]:
 def parse_pair_lists(texts: Sequence[str] | None, option: str) -> dict[str, str]:
     """`NAME=VALUE,NAME=VALUE` texts as a mapping; raises InputError naming the option."""
     return parse_pairs([part for text in texts or () for part in text.split(",")], option)
+
+
+def parse_numbers(texts: Sequence[str] | None, option: str, kind: type[Number]) -> dict[str, Number]:
+    """`NAME=NUMBER` texts as numbers by name, whole ones for int; raises InputError naming the option."""
+    numbers = {}
+    for name, value in parse_pairs(texts, option).items():
+        try:
+            numbers[name] = kind(value)
+        except ValueError as error:
+            what = f"is not NAME={'N, with a whole number' if kind is int else 'NUMBER'}"
+            raise InputError(f"{option} '{name}={value}'", what, f"Write for instance {option} {name}=1") from error
+    return numbers
 
 
 def parse_spacings(texts: Sequence[str] | None) -> dict[str, float]:

@@ -6,7 +6,7 @@ import json
 import math
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,24 +15,25 @@ from histoseek.cli.options import (
     UNSTATED,
     BaseTextEncoderOption,
     DataOption,
-    EpochsOption,
     JsonOption,
-    LearningRateOption,
     LicenceOption,
     PatienceOption,
     SplitOption,
     TrainingSeedOption,
+    parse_numbers,
     read_defaults,
     read_settings,
 )
 from histoseek.errors import ConfigurationError
 from histoseek.training.compute import Device, Precision
+from histoseek.training.slides.recipes import RECIPES
 from histoseek.training.slides.settings import TrainingSettings
 
 if TYPE_CHECKING:
     from histoseek.reports.visible.rules import SentenceJudge
     from histoseek.training.pairs import PairedSlides
     from histoseek.training.slides.encoder_file import TrainedEncoder
+    from histoseek.training.slides.result import BeforeAfter
 
 DEFAULTS = read_defaults(TrainingSettings)
 
@@ -53,18 +54,54 @@ FeaturesEncoderOption = Annotated[
 VisibleOption = Annotated[
     bool, typer.Option("--visible", help="Train only on what can be seen on a slide, not on the rest of each report.")
 ]
-SlideEncoderOption = Annotated[str, typer.Option(help="Family of the slide encoder.")]
-TextLayersOption = Annotated[int, typer.Option(help="Number of last layers of the text encoder to train.")]
-BatchOption = Annotated[int, typer.Option(help="Pairs per step, over all processes.")]
+ModelOption = Annotated[
+    str, typer.Option("--model", help=f"Slide encoder to train: {' or '.join(recipe.model for recipe in RECIPES)}.")
+]
+
+
+def _by_model(name: str, text: str) -> Any:
+    """An option whose default is the model's."""
+    defaults = {recipe.model: f"{getattr(recipe, name):g}" for recipe in RECIPES}
+    by_model = ", ".join(f"{model}: {default}" for model, default in defaults.items())
+    shown = by_model if len(set(defaults.values())) > 1 else next(iter(defaults.values()))
+    return typer.Option(f"--{name.replace('_', '-')}", help=text, show_default=shown)
+
+
+def _list_names(kind: str) -> str:
+    """The names of each model's losses or sizes, with their defaults."""
+    each = ((recipe.model, getattr(recipe, kind)) for recipe in RECIPES)
+    return "; ".join(f"{model}: {', '.join(f'{k}={v:g}' for k, v in values.items())}" for model, values in each)
+
+
+EpochsOption = Annotated[int | None, _by_model("epochs", "Maximum number of epochs.")]
+BatchOption = Annotated[int | None, _by_model("batch", "Pairs per step, over all processes.")]
 MicroBatchOption = Annotated[
     int, typer.Option(help="Maximum number of pairs per forward pass; 0 for as many as fit into memory.")
 ]
-TilesOption = Annotated[int, typer.Option(help="Tiles drawn from each slide per step.")]
-WeightDecayOption = Annotated[float, typer.Option(help="Weight decay of the AdamW optimizer.")]
-DropoutOption = Annotated[float, typer.Option(help="Dropout rate in the slide encoder.")]
-DiversityOption = Annotated[float, typer.Option(help="Weight of the loss that keeps mosaic vectors diverse.")]
-DimensionOption = Annotated[int, typer.Option(help="Dimension of the space that slides and texts share.")]
-MosaicSizeOption = Annotated[int, typer.Option(help="Number of mosaic vectors per slide.")]
+TilesOption = Annotated[int | None, _by_model("tiles", "Tiles drawn from each slide per step.")]
+LearningRateOption = Annotated[float | None, _by_model("learning_rate", "Peak learning rate.")]
+WeightDecayOption = Annotated[float | None, _by_model("weight_decay", "Weight decay of the AdamW optimizer.")]
+DropoutOption = Annotated[float | None, _by_model("dropout", "Dropout rate in the slide encoder.")]
+LossOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=WEIGHT",
+        help="Weight of a loss, 0 to switch it off. Repeatable.",
+        show_default=_list_names("losses"),
+    ),
+]
+PromptsOption = Annotated[
+    int | None, _by_model("prompts", "Maximum number of phrases of the vocabulary that regions are aligned with.")
+]
+TextLayersOption = Annotated[
+    int | None, _by_model("text_layers", "Number of last layers of the text encoder to train.")
+]
+DimensionOption = Annotated[int | None, _by_model("dimension", "Dimension of the space that slides and texts share.")]
+MosaicSizeOption = Annotated[int | None, _by_model("mosaic_size", "Maximum number of mosaic vectors per slide.")]
+SizeOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME=N", help="Another size of the network. Repeatable.", show_default=_list_names("sizes")),
+]
 PrecisionOption = Annotated[Precision, typer.Option(help="auto: bf16 on a GPU that has it, fp32 elsewhere.")]
 DeviceOption = Annotated[Device, typer.Option(help="auto: the GPU if there is one.")]
 
@@ -77,19 +114,21 @@ def train(
     features: FeaturesOption = None,
     features_encoder: FeaturesEncoderOption = "unknown",
     visible: VisibleOption = False,
-    slide_encoder: SlideEncoderOption = DEFAULTS.slide_encoder,
+    model: ModelOption = DEFAULTS.model,
     text_encoder: BaseTextEncoderOption = "minilm",
-    text_layers: TextLayersOption = DEFAULTS.text_layers,
-    epochs: EpochsOption = DEFAULTS.epochs,
-    batch: BatchOption = DEFAULTS.batch,
+    text_layers: TextLayersOption = None,
+    epochs: EpochsOption = None,
+    batch: BatchOption = None,
     micro_batch: MicroBatchOption = DEFAULTS.micro_batch,
-    tiles: TilesOption = DEFAULTS.tiles,
-    learning_rate: LearningRateOption = DEFAULTS.learning_rate,
-    weight_decay: WeightDecayOption = DEFAULTS.weight_decay,
-    dropout: DropoutOption = DEFAULTS.dropout,
-    diversity: DiversityOption = DEFAULTS.diversity,
-    dimension: DimensionOption = DEFAULTS.dimension,
-    mosaic_size: MosaicSizeOption = DEFAULTS.mosaic_size,
+    tiles: TilesOption = None,
+    learning_rate: LearningRateOption = None,
+    weight_decay: WeightDecayOption = None,
+    dropout: DropoutOption = None,
+    loss: LossOption = None,
+    prompts: PromptsOption = None,
+    dimension: DimensionOption = None,
+    mosaic_size: MosaicSizeOption = None,
+    size: SizeOption = None,
     patience: PatienceOption = DEFAULTS.patience,
     split: SplitOption = None,
     seed: TrainingSeedOption = DEFAULTS.seed,
@@ -105,7 +144,8 @@ def train(
     part, used once, in the end, beside the pooled encoder that needs no training. Interrupt it if you must: the command
     continues and ends with the same weights. For several processes: `torchrun --nproc-per-node N -m histoseek train`.
     """
-    settings = read_settings(context, TrainingSettings)
+    weights, sizes = parse_numbers(loss, "--loss", float), parse_numbers(size, "--size", int)
+    settings = read_settings(context, TrainingSettings, losses=weights, sizes=sizes)
     slides = _load_slides(archive, pairs, features, features_encoder)
     slides = slides.keep_visible(_create_judge()) if visible else slides
     _run(slides, out, settings, text_encoder, data, licence, as_json)
@@ -181,11 +221,16 @@ def _print_result(trained: TrainedEncoder, as_json: bool) -> None:
     judged = {each.name: each.recalls for each in result.baselines}
     judged |= {"random network": result.test.before.recalls, "trained": result.test.after.recalls}
     print_side_by_side(judged)
-    print(
-        f"contrastive loss {result.test.before.contrastive:.3f} at random, {result.test.after.contrastive:.3f} trained"
-    )
+    losses = [
+        f"{name.replace('_', ' ')} {before:.3f}, {after:.3f}" for name, before, after in _list_losses(result.test)
+    ]
+    print(f"losses at random and trained: {'; '.join(losses)}")
     print(f"weights: {path}; log, plot, split and checkpoint: {path.with_suffix('.training')}")
     print(f"use them with: histoseek reencode --archive DIR --weights {path}")
+
+
+def _list_losses(part: BeforeAfter) -> list[tuple[str, float, float]]:
+    return [(name, loss, part.after.losses[name]) for name, loss in part.before.losses.items()]
 
 
 def _replace_nan(value: object) -> object:

@@ -31,16 +31,19 @@ class Compute:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16)
 
     @contextmanager
-    def seed_random(self, seed: int, step: int, row: int) -> Iterator[int]:
-        """Random numbers that depend on these three alone, and one of them; those of the rest of the program go on as
-        before."""
+    def seed_random(self, seed: int, step: int, row: int) -> Iterator[None]:
+        """Random numbers that depend on these three alone; those of the rest of the program go on as before."""
         import torch
 
         cuda = self.device.type == "cuda"
         with torch.random.fork_rng([torch.cuda.current_device()] if cuda else []):
-            drawn = ((seed * 1_000_003 + step) * 1_000_003 + row) % 2**63
-            torch.manual_seed(drawn)
-            yield drawn
+            torch.manual_seed(mix_seed(seed, step, row))
+            yield
+
+
+def mix_seed(seed: int, step: int, row: int = 0) -> int:
+    """One seed out of these three."""
+    return ((seed * 1_000_003 + step) * 1_000_003 + row) % 2**63
 
 
 def choose_compute(device: Device, precision: Precision = "auto") -> Compute:

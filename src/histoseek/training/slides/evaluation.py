@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from histoseek.training.compute import Compute
+from histoseek.training.compute import Compute, mix_seed
 from histoseek.training.pairs import TrainingPair
 from histoseek.training.recall_at_k import RecallAtK, recalls
 from histoseek.training.slides.distributed import World
-from histoseek.training.slides.learner import Learner
+from histoseek.training.slides.learner import Learner, UnreadPairs
 from histoseek.training.slides.loader import BagLoader, move_bags
 from histoseek.training.slides.losses import alike_pairs, contrastive_loss
 from histoseek.training.slides.model import SlideTextModel
@@ -76,9 +76,10 @@ class Evaluator:
         empty = torch.empty(0, learner.model.architecture.dimension, device=device)
         vectors, sums = [(empty, empty)], torch.zeros(len(learner.objective.names), device=device)
         for some, bags in zip(chunks, self._loader.batches(chunks, EVALUATION), strict=True):
-            with self._compute.seed_random(self._seed, 0, begin) as drawn, self._compute.autocast():
-                targets = self._targets.find(some)
-                made = learner.embed(move_bags(bags, device), [pair.report for pair in some], targets, drawn)
+            reports = [pair.report for pair in some]
+            unread = UnreadPairs(move_bags(bags, device), reports, self._targets.find(some), begin)
+            with self._compute.autocast():
+                made = learner.embed(unread, mix_seed(self._seed, 0))
                 sums += learner.measure(made)
             vectors.append(made.vectors)
             begin += len(some)

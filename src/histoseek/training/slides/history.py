@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from histoseek.training.loop import Moment
 from histoseek.training.recall_at_k import Direction, find_recall
@@ -73,8 +74,9 @@ def epoch_row(moment: Moment, logit_scale: float, score: PartScore) -> EpochRow:
 
 def agree_on_row(row: EpochRow, world: World) -> EpochRow:
     """The first process's row, so that all choose and stop alike."""
-    numbers = {name: value for name, value in asdict(row).items() if isinstance(value, float)}
-    parts = [numbers, row.train, row.validation]
+    own = {name: value for name, value in asdict(row).items() if isinstance(value, float)}
+    parts = [own, row.train, row.validation]
     agreed = iter(world.from_first([value for part in parts for value in part.values()]))
     numbers, train, validation = ({name: next(agreed) for name in part} for part in parts)
-    return replace(row, **numbers, train=train, validation=validation)
+    changed: dict[str, Any] = {**numbers, "train": train, "validation": validation}
+    return replace(row, **changed)

@@ -39,15 +39,17 @@ class Learner:
         self.model.zero_grad(set_to_none=True)
         self.objective.zero_grad(set_to_none=True)
 
-    def embed(self, bags: BagBatch, reports: Sequence[str], targets: Tensor, seed: int) -> LearntPairs:
-        """What the model makes of some pairs, bags on the device that computes; equal reports are read once."""
+    def embed(self, pairs: UnreadPairs, seed: int) -> LearntPairs:
+        """What the model makes of some pairs; equal reports are read once; seed: of what is random in the step."""
+        reports = pairs.reports
         distinct = list(dict.fromkeys(reports))
         rows = [distinct.index(report) for report in reports]
-        slides = self.model.slides(bags)
+        slides = self.model.slides(pairs.bags)
         tokens = self.model.text_model.tokens(distinct)
         states, texts = self.model.read(tokens)
         slides = replace(slides, global_vectors=slides.global_vectors.float(), mosaics=slides.mosaics.float())
-        batch = PairBatch(bags, Tokens(tokens.ids[rows], tokens.mask[rows]), targets.to(texts.device), seed)
+        words = Tokens(tokens.ids[rows], tokens.mask[rows])
+        batch = PairBatch(pairs.bags, words, pairs.targets.to(texts.device), seed, pairs.row)
         return LearntPairs(batch, EmbeddedPairs(slides, states[rows].float(), texts[rows].float()))
 
     def measure(self, pairs: LearntPairs) -> Tensor:
@@ -73,6 +75,17 @@ class Learner:
         own = {name.removeprefix(_OBJECTIVE): tensor for name, tensor in state.items() if name.startswith(_OBJECTIVE)}
         self.model.load_trained_state(keep_weights(state))
         self.objective.load_state_dict(own)
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadPairs:
+    """Some pairs of a batch: bags on the device that computes, reports as texts, targets, int8 [b, P]; row: the place
+    of the first in the whole batch."""
+
+    bags: BagBatch
+    reports: Sequence[str]
+    targets: Tensor
+    row: int
 
 
 @dataclass(frozen=True, slots=True)

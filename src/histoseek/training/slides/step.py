@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import torch
@@ -12,11 +12,11 @@ from torch import Tensor
 
 from histoseek.encoders.slide.batches import BagBatch
 from histoseek.errors import ConfigurationError
-from histoseek.training.compute import Compute, out_of_memory
+from histoseek.training.compute import Compute, mix_seed, out_of_memory
 from histoseek.training.loop import require_finite
 from histoseek.training.slides.batch_norm import BatchStatistics
 from histoseek.training.slides.distributed import World
-from histoseek.training.slides.learner import Learner, LearntPairs
+from histoseek.training.slides.learner import Learner, LearntPairs, UnreadPairs
 from histoseek.training.slides.loader import cut_bags, move_bags
 from histoseek.training.slides.losses import alike_pairs, contrastive_loss
 
@@ -34,16 +34,6 @@ class Batch:
     targets: Tensor
     cases: Tensor
     texts: Tensor
-
-
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """Some rows of a batch; `row`: the place of the first in the whole batch."""
-
-    bags: BagBatch
-    reports: tuple[str, ...]
-    targets: Tensor
-    row: int
 
 
 class _MemoryShort(Exception):
@@ -100,15 +90,17 @@ class LearningStep:
         require_finite(losses)
         return losses
 
-    def _pieces(self, batch: Batch) -> list[_Piece]:
+    def _pieces(self, batch: Batch) -> list[UnreadPairs]:
         begin, count = self._world.share(len(batch.cases)).start, len(batch.reports)
         cuts = [slice(at, min(at + self.micro_batch, count)) for at in range(0, count, self.micro_batch)]
         return [
-            _Piece(cut_bags(batch.bags, rows), batch.reports[rows], batch.targets[rows], begin + rows.start)
+            UnreadPairs(cut_bags(batch.bags, rows), batch.reports[rows], batch.targets[rows], begin + rows.start)
             for rows in cuts
         ]
 
-    def _embed_all(self, pieces: Sequence[_Piece], step: int, kept: list[LearntPairs]) -> list[tuple[Tensor, Tensor]]:
+    def _embed_all(
+        self, pieces: Sequence[UnreadPairs], step: int, kept: list[LearntPairs]
+    ) -> list[tuple[Tensor, Tensor]]:
         """The vectors of all pieces; all that was made of a single piece goes into `kept`."""
         vectors = []
         for piece in pieces:
@@ -118,14 +110,12 @@ class LearningStep:
                 kept.append(made)
         return vectors
 
-    def _embed(self, piece: _Piece, step: int) -> LearntPairs:
-        with self._compute.seed_random(self._seed, step, piece.row) as drawn, self._compute.autocast():
+    def _embed(self, piece: UnreadPairs, step: int) -> LearntPairs:
+        with self._compute.seed_random(self._seed, step, piece.row), self._compute.autocast():
             bags = move_bags(piece.bags, self._compute.device)
-            return self._learner.embed(bags, piece.reports, piece.targets, drawn)
+            return self._learner.embed(replace(piece, bags=bags), mix_seed(self._seed, step))
 
-    def _contrast(
-        self, batch: Batch, vectors: Sequence[tuple[Tensor, Tensor]]
-    ) -> tuple[float, tuple[Tensor, Tensor]]:
+    def _contrast(self, batch: Batch, vectors: Sequence[tuple[Tensor, Tensor]]) -> tuple[float, tuple[Tensor, Tensor]]:
         """The contrastive loss of the whole batch, and its weighted gradient by this process's slides and texts."""
         share = self._world.share(len(batch.cases))
         slides, texts = (
@@ -142,7 +132,7 @@ class LearningStep:
 
     def _backward(
         self,
-        pieces: Sequence[_Piece],
+        pieces: Sequence[UnreadPairs],
         kept: Sequence[LearntPairs],
         gradients: tuple[Tensor, Tensor],
         step: int,
