@@ -138,17 +138,19 @@ def train(
     licence: LicenceOption = UNSTATED,
     as_json: JsonOption = False,
 ) -> None:
-    """Train a slide encoder on slides and their reports.
+    """Train a slide encoder, and the last layers of a text encoder with it, on slides and their reports.
 
-    The last layers of a text encoder are trained with it. Patients are split into a training, a validation and a test
-    part, used once, in the end, beside the pooled encoder that needs no training. Interrupt it if you must: the command
-    continues and ends with the same weights. For several processes: `torchrun --nproc-per-node N -m histoseek train`.
+    Patients are split into a training, a validation and a test part, used once, in the end, beside what needs no
+    training. Interrupt it if you must: the same command continues. On several GPUs: `torchrun -m histoseek train`.
     """
-    weights, sizes = parse_numbers(loss, "--loss", float), parse_numbers(size, "--size", int)
-    settings = read_settings(context, TrainingSettings, losses=weights, sizes=sizes)
-    slides = _load_slides(archive, pairs, features, features_encoder)
-    slides = slides.keep_visible(_create_judge()) if visible else slides
+    settings = _read_settings(context, loss, size)
+    slides = _load_slides(archive, pairs, features, features_encoder, visible)
     _run(slides, out, settings, text_encoder, data, licence, as_json)
+
+
+def _read_settings(context: typer.Context, loss: list[str] | None, size: list[str] | None) -> TrainingSettings:
+    losses, sizes = parse_numbers(loss, "--loss", float), parse_numbers(size, "--size", int)
+    return read_settings(context, TrainingSettings, losses=losses, sizes=sizes)
 
 
 def _run(
@@ -172,7 +174,7 @@ def _run(
 
 
 def _load_slides(
-    archive: Path | None, table: Path | None, features: Path | None, features_encoder: str
+    archive: Path | None, table: Path | None, features: Path | None, features_encoder: str, visible: bool
 ) -> PairedSlides:
     from histoseek.training.pairs import PairedSlides
 
@@ -180,10 +182,12 @@ def _load_slides(
         what = "needs either --archive, or --pairs with --features"
         raise ConfigurationError("train", what, "Give an archive with reports, or a table and a folder of features")
     if table is not None and features is not None:
-        return PairedSlides.from_table(table, features, features_encoder)
-    from histoseek.api import Archive
+        slides = PairedSlides.from_table(table, features, features_encoder)
+    else:
+        from histoseek.api import Archive
 
-    return PairedSlides.from_archive(Archive.open(archive or Path()))
+        slides = PairedSlides.from_archive(Archive.open(archive or Path()))
+    return slides.keep_visible(_create_judge()) if visible else slides
 
 
 def _create_judge() -> SentenceJudge | None:
