@@ -343,6 +343,15 @@ class NoPrompts(InputError):
         super().__init__("reports", what, advice)
 
 
+class TooFewWords(InputError):
+    """Reports have too few words in common for a text encoder to be trained on them from scratch."""
+
+    def __init__(self, words: int, needed: int, patients: int) -> None:
+        self.words, self.needed, self.patients = words, needed, patients
+        what = f"{words} words that reports of at least {patients} patients have, {needed} are needed"
+        super().__init__("reports", what, "Give more reports, or begin with a trained encoder (--text-encoder minilm)")
+
+
 class TooFewPairs(ArchiveError):
     """An archive has too few slide-report pairs to learn from."""
 
