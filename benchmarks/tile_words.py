@@ -34,7 +34,7 @@ from histoseek.encoders.tile.registry import load_tile_encoder
 from histoseek.errors import EncoderError
 from histoseek.mosaics.signature import MosaicTiles, Signature
 from histoseek.mosaics.tile_words import WordTiles, choose_tiles, compute_top_share, find_top_mass, mean_vector
-from histoseek.mosaics.top_shares import WordTileBlock
+from histoseek.mosaics.top_shares import CodeBlock
 from histoseek.search.words.prompts import make_label_prompt, make_single_prompt
 from histoseek.search.words.quality import compute_auc
 from histoseek.statistics.clustering import normalise_rows
@@ -429,12 +429,12 @@ def measure_scale(folder: Path, count: int, dimension: int = 512) -> Iterator[st
     )
 
 
-def repeat_block(block: WordTileBlock, copies: int) -> WordTileBlock:
+def repeat_block(block: CodeBlock, copies: int) -> CodeBlock:
     """The same slides several times over."""
     counts = np.tile(np.diff(block.offsets), copies)
     parts = np.tile(block.codes, (copies, 1)), np.tile(block.scales, copies), np.tile(block.weights, copies)
     offsets = np.concatenate([[0], np.cumsum(counts)])
-    return WordTileBlock(*parts, offsets, np.tile(block.masses, copies))
+    return CodeBlock(*parts, offsets, np.tile(block.masses, copies))
 
 
 def measure_memory() -> float:

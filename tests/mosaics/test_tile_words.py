@@ -18,7 +18,7 @@ from histoseek.mosaics.tile_words import (
     quantise,
     take_top,
 )
-from histoseek.mosaics.top_shares import WordTileBlock
+from histoseek.mosaics.top_shares import CodeBlock
 from histoseek.statistics.clustering import normalise_rows
 
 COSINES = st.floats(-1, 1, width=32)
@@ -66,7 +66,7 @@ def test_all_slides_together_have_the_same_scores(plainly: int, monkeypatch: pyt
     monkeypatch.setattr(top_shares, "_MOST_SCORES", plainly)
     rng = np.random.default_rng(0)
     slides = [make_tiles(rng, count) for count in (1, 5, 60, 48, 200, 5)]
-    block = WordTileBlock.join(slides, 16)
+    block = CodeBlock.join(slides, 16)
     for queries in (2, 7):
         vectors = normalise_rows(rng.standard_normal((queries, 16)).astype(np.float32))
         measured = block.measure(vectors)

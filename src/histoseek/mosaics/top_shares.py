@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -18,6 +18,9 @@ _MOST_PLAINLY, _MOST_SCORES = 1 << 11, 1 << 17
 _AT_ONCE = 512
 """Slides whose codes are unpacked together."""
 
+_ONE_VECTOR = 1e-9
+"""A share of a slide that its best vector has alone."""
+
 _DECIMALS = 6
 """Processors add up in another order: slides with the same tiles must come out the same."""
 
@@ -25,9 +28,11 @@ Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class WordTileBlock:
-    """The tiles of S slides one behind the other: codes int8 [T, J], scales and weights float32 [T], offsets int64
-    [S + 1], and the share of each slide that counts, masses float64 [S]."""
+class CodeBlock:
+    """Vectors of S slides in eight bits, one slide behind the other: codes int8 [T, J], scales and weights float32 [T],
+    offsets int64 [S + 1], and the share of each slide that counts, masses float64 [S].
+
+    They are of tiles in the space of words, or those of mosaics."""
 
     codes: NDArray[np.int8]
     scales: Floats
@@ -62,10 +67,22 @@ class WordTileBlock:
             fill_top_shares(vectors, self.codes, self.scales, self.weights, self.offsets, self.masses, out)
         else:
             for start in range(0, len(self), _AT_ONCE):
-                self._take(start, start + _AT_ONCE)._fill_plainly(vectors, out[:, start : start + _AT_ONCE])
+                self.take_run(start, start + _AT_ONCE)._fill_plainly(vectors, out[:, start : start + _AT_ONCE])
         return np.round(out, _DECIMALS)
 
-    def _take(self, start: int, end: int) -> Self:
+    def find_best(self, vectors: Floats) -> Floats:
+        """The largest product of each vector with those of each slide, float32 [Q, S]."""
+        if (len(self) > _MOST_PLAINLY or len(self) * len(vectors) > _MOST_SCORES) and has_numba():
+            return replace(self, masses=np.full(len(self), _ONE_VECTOR)).measure(vectors)
+        out = np.empty((len(vectors), len(self)), np.float32)
+        for start in range(0, len(self), _AT_ONCE):
+            own = self.take_run(start, start + _AT_ONCE)
+            products = (own.codes.astype(np.float32) @ vectors.T) * own.scales[:, None]
+            out[:, start : start + _AT_ONCE] = np.maximum.reduceat(products, own.offsets[:-1], axis=0).T
+        return np.round(out, _DECIMALS)
+
+    def take_run(self, start: int, end: int) -> Self:
+        """The slides from a place on, up to before another."""
         offsets = self.offsets[start : end + 1]
         tiles = slice(offsets[0], offsets[-1])
         parts = self.codes[tiles], self.scales[tiles], self.weights[tiles]

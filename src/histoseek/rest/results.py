@@ -94,7 +94,8 @@ class Result(Response):
     probability: that the query has the result's label; label_unknown: the result has no label that could be the
     query's; report_text: null if it has none; matched_fields: columns that have words of the query; fits: whether it is
     nearer to the query's words than the archive is to random sentences, null where that is not judged; region: the part
-    of the slide that was found, null unless regions were searched for.
+    of the slide that was found, null unless regions were searched for; outline: the corners [x, y] in level-0 px of a
+    convex polygon that `region` is the box of, null where what was found is the box itself.
     """
 
     rank: int
@@ -114,6 +115,7 @@ class Result(Response):
     text_regions: tuple[TextRegion, ...]
     matched_fields: tuple[str, ...]
     region: Region | None = None
+    outline: tuple[tuple[int, int], ...] | None = None
     case_parts: tuple[CasePart, ...] = ()
     label_unknown: bool = False
     fits: bool | None

@@ -38,11 +38,20 @@ class Match:
 
 
 ChannelName = Literal[
-    "similar slides", "shared space", "tile words", "report vectors", "report words", "metadata words", "marked slides"
+    "similar slides",
+    "shared space",
+    "tile words",
+    "report vectors",
+    "report words",
+    "metadata words",
+    "marked slides",
+    "anchors",
+    "aligned tiles",
 ]
 """How a result was reached: by mosaics and global vectors; by vectors in the space that slides and texts share; by its
 tiles, in the space of their encoder's words; by vectors of texts; by the words of the report (BM25); by the words of
-metadata and names (the share of the query's that they have); by its distance to slides that were marked as relevant."""
+metadata and names (the share of the query's that they have); by its distance to slides that were marked as relevant;
+regions by those that the slide encoder was trained on, or by tiles in the space that slides and texts share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +82,8 @@ class SearchResult:
     of the slide is nearest to a text that was asked with, of the first results only; fits: whether it is nearer to the
     query's words than the archive is to random sentences, None where that is not judged, as between slides;
     matched_fields: the columns that have words of a text that was asked with, "file" for its name; region: what was
-    found of the slide, in level-0 px, None unless regions were looked for; case_parts: where cases were looked for,
+    found of the slide, in level-0 px, None unless regions were looked for; outline: corners of a convex polygon, where
+    what was found is no rectangle but lies in `region`; case_parts: where cases were looked for,
     what each stain gave the score, of which the nearest slide is shown, with its own matches and explanation;
     attention: where its vectors lie on the query and on the slide, None unless slides were compared; not in the JSON.
     """
@@ -99,6 +109,7 @@ class SearchResult:
     region: Rect | None = None
     case_parts: tuple[CasePart, ...] = ()
     label_unknown: bool = False
+    outline: tuple[tuple[int, int], ...] | None = None
     attention: Attention | None = field(default=None, compare=False, repr=False, metadata=NOT_IN_JSON)
 
 

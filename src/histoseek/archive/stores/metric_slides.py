@@ -79,7 +79,7 @@ class MetricSlides(SlideTable):
 
     def __init__(self, plain: SlideTable, metric: Metric, mark: str) -> None:
         """mark: what tells the metric from others."""
-        super().__init__(plain._store, plain._cache.derive(mark), plain._word_cache)
+        super().__init__(plain._store, plain._cache.derive(mark), plain._codes)
         self._source = MetricSource(StoreSource(plain._store, *plain._dimensions), metric)
 
     def ranking_rows(self) -> RankingRows:

@@ -47,6 +47,8 @@ from histoseek.archive.schema import (
 )
 from histoseek.archive.stores.base import ROW, Capabilities, Neighbour, Store, StoreStats, TextHit, VectorColumn
 from histoseek.archive.stores.checksums import WORDS, list_altered, make_checksums, with_checksums, with_new_tokens
+from histoseek.archive.stores.code_rows import CodeCaches
+from histoseek.archive.stores.mosaic_rows import MosaicTable
 from histoseek.archive.stores.ranking_cache import RankingCache
 from histoseek.archive.stores.rows import RankingRows
 from histoseek.archive.stores.signature_rows import (
@@ -59,7 +61,7 @@ from histoseek.archive.stores.signature_rows import (
     signature_block,
     with_signatures,
 )
-from histoseek.archive.stores.word_rows import WordTileCache, WordTileTable
+from histoseek.archive.stores.word_rows import WordTileTable
 from histoseek.archive.stores.words import RecordWords
 from histoseek.arguments import describe
 from histoseek.errors import DamagedArchive, InputError, UnknownSlide
@@ -78,11 +80,11 @@ UNREADABLE = (DamagedArchive, ValueError, LookupError, TypeError, pa.ArrowExcept
 class SlideTable:
     """The slides of an archive, whatever engine holds them."""
 
-    def __init__(self, store: Store, cache: RankingCache, word_cache: WordTileCache | None = None) -> None:
-        """cache: of what ranking needs, word_cache: of tiles in the space of words, shared by the snapshots."""
+    def __init__(self, store: Store, cache: RankingCache, codes: CodeCaches | None = None) -> None:
+        """cache: of what ranking needs, codes: of what words are compared with, shared by the snapshots."""
         self._store = store
         self._cache = cache
-        self._word_cache = word_cache or WordTileCache()
+        self._codes = codes or CodeCaches.create()
         self._snapshot: SlideTable | None = None
         self._counts: dict[str, int] = {}
 
@@ -133,7 +135,7 @@ class SlideTable:
             return self
         held = self._snapshot
         if held is None or held._store is not store:
-            held = self._snapshot = SlideTable(store, self._cache, self._word_cache)
+            held = self._snapshot = SlideTable(store, self._cache, self._codes)
         return held
 
     def keep(self) -> SlideTable:
@@ -205,7 +207,7 @@ class SlideTable:
         What ranking has at hand is not read again, as each column takes its time.
         """
         view = self.snapshot()
-        held = view._held
+        held = view._cache.held(view._version)
         left_out = (*LANGUAGE_COLUMNS, RECORD_TOKENS, CHECKSUM, WORD_TILES, *(SIGNATURE if held else ()))
         rows = view._rows(slide_ids, [name for name in view._schema.names if name not in left_out])
         return to_slides(with_signatures(rows, held.block.take(held.places_of(slide_ids))) if held else rows)
@@ -379,7 +381,13 @@ class SlideTable:
     def word_tiles(self) -> WordTileTable:
         """The slides' tiles in the space of words."""
         view = self.snapshot()
-        return WordTileTable(self._store, view._store, view._version, self._word_cache)
+        return WordTileTable(self._store, view._store, view._version, self._codes.word_tiles)
+
+    @property
+    def mosaic_codes(self) -> MosaicTable:
+        """The slides' mosaics, to be compared with words."""
+        view = self.snapshot()
+        return MosaicTable(view._store, view._version, view._dimensions[1], self._codes.mosaics)
 
     def find_rows(self, where: Expression | None) -> NDArray[np.uint64] | None:
         """The engine's numbers of the rows of a filter, None for all; ask a snapshot."""
@@ -434,7 +442,7 @@ class SlideTable:
         """Leave no byte of slides that were taken out or replaced, neither in the store nor in what ranking keeps."""
         self._store.erase()
         self._cache.clear()
-        self._word_cache.clear()
+        self._codes.clear()
 
     @property
     def _schema(self) -> pa.Schema:
@@ -464,11 +472,6 @@ class SlideTable:
     def _without_report(self) -> set[str]:
         """Of a snapshot."""
         return set(self.slides(NO_REPORT))
-
-    @property
-    def _held(self) -> RankingRows | None:
-        """What ranking needs of the slides of a snapshot, if it is at hand."""
-        return self._cache.held(self._version)
 
     @cached_property
     def _dimensions(self) -> tuple[int, int]:

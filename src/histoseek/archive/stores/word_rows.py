@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,42 +14,23 @@ from numpy.typing import NDArray
 from histoseek.archive.filters.expression import Column, IsNull, one_of
 from histoseek.archive.schema import ANALYSER_KEY, WORD_TILES
 from histoseek.archive.stores.base import ROW, Store
+from histoseek.archive.stores.code_rows import CodeCache, CodeRows
 from histoseek.mosaics.tile_words import MOST_TILES, WordTiles, shorten_hash
-from histoseek.mosaics.top_shares import WordTileBlock
+from histoseek.mosaics.top_shares import CodeBlock
 
 
-@dataclass(frozen=True, slots=True)
-class WordTileRows:
-    """The S slides of one version of a store that have tiles in the space of one tower's words, by id.
+def read_word_tiles(store: Store | None, tower: str, dimension: int) -> CodeRows:
+    """The tiles in the space of one tower's words of a snapshot's slides, None for a snapshot that has no tiles; rows
+    that can't be read, or are of other words, are left out.
 
-    slide_ids: text [S]; row_ids: uint64 [S], the engine's own; block: their tiles; rest: how many other slides the
-    store has.
+    The arrays are as large as they may become, of which a system gives only what is filled.
     """
-
-    slide_ids: NDArray[np.str_]
-    row_ids: NDArray[np.uint64]
-    block: WordTileBlock
-    rest: int
-
-    def __len__(self) -> int:
-        return len(self.slide_ids)
-
-    @classmethod
-    def read(cls, store: Store | None, tower: str, dimension: int) -> Self:
-        """Of a snapshot, None for one that has no tiles; rows that can't be read, or are of other words, are left out.
-
-        The arrays are as large as they may become, of which a system gives only what is filled.
-        """
-        count = store.count(None) if store else 0
-        filling, tower = _Filling(count * MOST_TILES, dimension), shorten_hash(tower)
-        for batch in store.scan([ROW, "slide_id", WORD_TILES], None) if store else ():
-            for row, slide_id, packed in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                filling.take(row, slide_id, packed, tower)
-        return cls(*filling.finish(), count - len(filling.slide_ids))
-
-    def among(self, rows: NDArray[np.uint64] | None) -> NDArray[np.bool_]:
-        """Which slides are among some rows of the engine, None for all."""
-        return np.ones(len(self), np.bool_) if rows is None else np.isin(self.row_ids, rows)
+    count = store.count(None) if store else 0
+    filling, tower = _Filling(count * MOST_TILES, dimension), shorten_hash(tower)
+    for batch in store.scan([ROW, "slide_id", WORD_TILES], None) if store else ():
+        for row, slide_id, packed in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            filling.take(row, slide_id, packed, tower)
+    return CodeRows(*filling.finish(), count - len(filling.slide_ids))
 
 
 class _Filling:
@@ -75,32 +55,11 @@ class _Filling:
         self._rows.append(row)
         self.slide_ids.append(slide_id)
 
-    def finish(self) -> tuple[NDArray[np.str_], NDArray[np.uint64], WordTileBlock]:
+    def finish(self) -> tuple[NDArray[np.str_], NDArray[np.uint64], CodeBlock]:
         used = slice(0, self._offsets[-1])
         offsets, masses = np.array(self._offsets, np.int64), np.array(self._masses, np.float64)
-        block = WordTileBlock(self._codes[used], self._scales[used], self._weights[used], offsets, masses)
+        block = CodeBlock(self._codes[used], self._scales[used], self._weights[used], offsets, masses)
         return np.array(self.slide_ids, np.str_), np.array(self._rows, np.uint64), block
-
-
-class WordTileCache:
-    """Holds the rows of the version that was used last. Safe to use from several threads."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._held: tuple[tuple[int, str], WordTileRows] | None = None
-
-    def rows(self, version: int, store: Store | None, tower: str, dimension: int) -> WordTileRows:
-        """The rows of a version, read where they are not at hand."""
-        with self._lock:
-            if self._held is None or self._held[0] != (version, tower):
-                self._held = None
-                self._held = (version, tower), WordTileRows.read(store, tower, dimension)
-            return self._held[1]
-
-    def clear(self) -> None:
-        """Forget what is held."""
-        with self._lock:
-            self._held = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +72,7 @@ class WordTileTable:
     store: Store
     view: Store
     version: int
-    cache: WordTileCache
+    cache: CodeCache
 
     @property
     def tower(self) -> str:
@@ -135,10 +94,10 @@ class WordTileTable:
         ids = (batch.column(0).to_pylist() for batch in self.view.scan(["slide_id"], where))
         return sorted(chain.from_iterable(ids))
 
-    def rows(self, tower: str, dimension: int) -> WordTileRows:
+    def rows(self, tower: str, dimension: int) -> CodeRows:
         """All slides' tiles in the space of a tower's words, kept between searches until the store changes."""
-        has_tiles = WORD_TILES in self.view.schema.names
-        return self.cache.rows(self.version, self.view if has_tiles else None, tower, dimension)
+        view = self.view if WORD_TILES in self.view.schema.names else None
+        return self.cache.rows((self.version, tower), lambda: read_word_tiles(view, tower, dimension))
 
     def of(self, slide_ids: Sequence[str]) -> Mapping[str, WordTiles]:
         """The tiles of those of some slides that have any that can be read."""

@@ -101,6 +101,14 @@ class RegionalEncoder(SlideEncoder, Protocol):
         tiles have no places."""
 
 
+@runtime_checkable
+class TilewiseEncoder(SlideEncoder, Protocol):
+    """A slide encoder whose vectors are means of its tiles', so that a tile by itself has a place in their space."""
+
+    def encode_tiles(self, features: Floats) -> Floats:
+        """Tiles by their features [N, D_in] in the space of global and mosaic vectors, [N, D], of length one."""
+
+
 class Architecture(Protocol):
     """The sizes of a slide network as a weights card states them: a frozen dataclass of its family's own."""
 

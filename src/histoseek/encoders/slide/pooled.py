@@ -39,6 +39,10 @@ class PooledEncoder:
         """Encode a bag."""
         return encode_bag(bag, self.centre)
 
+    def encode_tiles(self, features: Floats) -> Floats:
+        """Each tile as a slide that has no other."""
+        return normalise_rows(features - self.centre)
+
 
 class PooledFamily:
     """The encoders of archives that were not trained."""

@@ -15,6 +15,8 @@ from histoseek.archive.filters.expression import Expression
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.search.encode.text import ParsedText
+from histoseek.search.regional.base import RegionMeasure
+from histoseek.search.regional.tile_words import TileWordMeasure
 from histoseek.search.retrieve.chance import (
     Chance,
     count_tokens,
@@ -64,6 +66,28 @@ def get_chance(archive: ArchiveFolder, store: SlideTable, tiles: TileWords | Non
         chance = _held[path] = measure_chance(archive, store, tiles)
         keep_chance(archive, chance)
     return chance
+
+
+def get_region_chance(archive: ArchiveFolder, store: SlideTable, measure: RegionMeasure) -> Chance:
+    """The same with what regions give by chance: measured by the first search for them, and kept with the rest."""
+    chance = get_chance(archive, store, measure.words if isinstance(measure, TileWordMeasure) else None)
+    held = _held.get(archive.layout.chance, chance)
+    for known in (chance, held):
+        if measure.name in known.ones and (known.of, known.slides) == (chance.of, chance.slides):
+            return known
+    chance = _held[archive.layout.chance] = add_regions(chance, measure)
+    keep_chance(archive, chance)
+    return chance
+
+
+def add_regions(chance: Chance, measure: RegionMeasure) -> Chance:
+    """What the best region of the archive has of everyday sentences, and of words of pathology."""
+    best = np.array(measure.find_best_scores(list_everyday()))
+    zero, near = (min(float(np.quantile(best, share)), 0.99) for share in (0.5, _CERTAINTY))
+    one = _settle_one(max(measure.find_best_scores(load_prompt_words().probes)), zero, near)
+    name = measure.name
+    zeros, nears, ones = {**chance.zeros, name: zero}, {**chance.near, name: near}, {**chance.ones, name: one}
+    return replace(chance, zeros=zeros, near=nears, ones=ones)
 
 
 def _knows(chance: Chance, tiles: TileWords | None) -> bool:
@@ -126,9 +150,12 @@ class _BestTiles:
 
 
 def _find_one(tiles: TileWords, zero: float, near: float) -> float:
-    """What counts as a whole fit: the score that the best slide has for the best of some words of pathology; at least
-    as far again from chance as almost all everyday sentences stay."""
-    best = max(tiles.find_best(load_prompt_words().probes))
+    """What counts as a whole fit: the score that the best slide has for the best of some words of pathology."""
+    return _settle_one(max(tiles.find_best(load_prompt_words().probes)), zero, near)
+
+
+def _settle_one(best: float, zero: float, near: float) -> float:
+    """What counts as a whole fit: at least as far again from chance as almost all everyday sentences stay."""
     return max(best, zero + 2 * (near - zero), zero + _LEAST_REACH)
 
 

@@ -1,78 +1,90 @@
-"""From words to regions: the parts of all slides that fit them best, tile by tile."""
+"""From words to regions: the parts of all slides that fit them best, by whatever brings the two into one space."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from histoseek.archive.filters.expression import Expression
 from histoseek.archive.folder import ArchiveFolder
-from histoseek.deadline import check_deadline
-from histoseek.encoders.bag import load_bag
-from histoseek.errors import ArchiveError, BadFeatureFile, ConfigurationError, EncoderError, InputError
+from histoseek.archive.stores.slides import SlideTable
+from histoseek.errors import ConfigurationError, InputError
 from histoseek.search.calibration.apply import refuse_probabilities
 from histoseek.search.encode.text import prepare_text
 from histoseek.search.explanation import TextRegion
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import Query, WordQuery
+from histoseek.search.regional.base import MeasureName, RegionMeasure
+from histoseek.search.regional.opening import open_region_measure
+from histoseek.search.regional.tile_words import TileWordMeasure
 from histoseek.search.results import ChannelRank, SearchResult, SearchResults
 from histoseek.search.retrieve.chance import Chance
 from histoseek.search.retrieve.channels import Scale
-from histoseek.search.retrieve.measure_chance import get_chance
+from histoseek.search.retrieve.measure_chance import get_region_chance
 from histoseek.search.retrieve.text import check_query_spelling, describe_query, parse_texts
 from histoseek.search.scope.exclusion import SearchScope
-from histoseek.search.words.comparison import AskedWords, TileWords
-from histoseek.search.words.merging import FoundRegion, merge_tiles
-
-MOST_PER_SLIDE = 3
-"""Regions of one slide: a slide that is full of what is wanted leaves room for others."""
+from histoseek.search.words.comparison import AskedWords, describe_words
+from histoseek.search.words.merging import ScoredRegion
 
 _SLIDES_FOR_EACH, _FEWEST_SLIDES = 2, 64
-"""Slides whose every tile is looked at, for each region wanted and at least; their best kept tile chooses them."""
+"""Slides whose every region is looked at, for each region wanted and at least; their best kept vector chooses them."""
 
 
 @dataclass(frozen=True, slots=True)
 class _SlideRegion:
     slide_id: str
-    found: FoundRegion
+    region: ScoredRegion
+
+
+@dataclass(frozen=True, slots=True)
+class _RegionScale:
+    """What the scores of a measure mean: likeness, and the score that almost no everyday sentence has."""
+
+    measure: MeasureName
+    likeness: Scale
+    least: float
+
+    @classmethod
+    def from_chance(cls, chance: Chance, measure: MeasureName) -> _RegionScale:
+        least = chance.tile if measure == "tile words" else chance.near[measure]
+        return cls(measure, Scale(chance.zeros[measure], chance.ones[measure]), least)
 
 
 def search_regions(archive: ArchiveFolder, query: Query, options: SearchOptions) -> SearchResults:
     """The best regions of a text, at most MOST_PER_SLIDE of a slide; one result each, `region` says where.
 
-    Raises InputError for a query that is no text alone, ConfigurationError for options that are for whole slides,
-    EncoderError where the words of the tile encoder are not at hand, ArchiveError where it has none.
+    Raises InputError for a query that is no text alone, ConfigurationError for options that are for whole slides, and
+    what `open_region_measure` raises.
     """
     _require_usable(query, options)
     store = archive.store.snapshot()
-    tiles = _require_words(archive, TileWords.open(archive, store))
+    measure = open_region_measure(archive, store)
     prepared = prepare_text(archive, query)  # type: ignore[arg-type]
     spelling = check_query_spelling(store, prepared, options)
     wanted, unwanted = parse_texts(store, prepared, spelling, options)
-    chance = get_chance(archive, store, tiles)
+    scale = _RegionScale.from_chance(get_region_chance(archive, store, measure), measure.name)
     started = time.perf_counter()
     whole = SearchScope.from_options(store, options, prepared.owner, (prepared.slide_id,) if prepared.slide_id else ())
     scope = whole.narrow(wanted.where)
-    asked = tiles.ask(wanted.text, [text.text for text in unwanted])
-    regions = list(_find(archive, tiles, asked, scope.condition, chance, options.last))
-    regions.sort(key=lambda one: (-one.found.score, one.slide_id, one.found.corner))
+    asked = measure.ask(wanted.text, [text.text for text in unwanted])
+    regions = _find(measure, asked, scope, scale, options.last)
     page = regions[options.offset : options.last]
-    results = _make_results(archive, page, wanted.text, chance, options.offset)
-    beyond = f" beyond the first {options.offset}" if options.offset else ""
-    few = () if len(page) == options.k else (f"only {len(page)} regions fit the query and the filter{beyond}",)
     return SearchResults(
         query=replace(describe_query(prepared, options), searched_for=spelling.correction),
         mode="two-stage",
         elapsed_ms=round((time.perf_counter() - started) * 1000, 3),
-        results=results,
-        warnings=(*archive.warnings, *spelling.warnings, *few),
+        results=_make_results(store, page, wanted.text, scale, options.offset),
+        warnings=(
+            *archive.warnings,
+            *spelling.warnings,
+            *_describe_measure(archive, store, measure),
+            *_describe_too_few(options, len(page)),
+        ),
         left_out=whole.count_left_out(store, scope),
-        nothing_fits=not any(one.found.score > chance.tile for one in regions),
-        least_score=_make_scale(chance)([chance.tile])[0],
+        nothing_fits=not any(one.region.score > scale.least for one in regions),
+        least_score=scale.likeness([scale.least])[0],
     )
 
 
@@ -85,59 +97,36 @@ def _require_usable(query: Query, options: SearchOptions) -> None:
         raise ConfigurationError(name, "is of slides, not of regions", "Leave it out, or ask for slides")
 
 
-def _require_words(archive: ArchiveFolder, tiles: TileWords | None) -> TileWords:
-    if tiles is not None:
-        return tiles
-    if archive.words.fault is not None:
-        fault = archive.words.fault
-        raise EncoderError(fault.where, f"words in the tile space are not available: {fault.what}", fault.advice)
-    if archive.words.encoder is not None:
-        what = "its tiles were not compared with words yet"
-        raise ArchiveError(str(archive.path), what, "Run `histoseek index` or `histoseek upgrade`")
-    what = f"its tile encoder ({archive.recipe.encoder}) has no words"
-    raise ArchiveError(str(archive.path), what, "Index with an encoder that has words (docs/encoders.md)")
+def _describe_measure(archive: ArchiveFolder, store: SlideTable, measure: RegionMeasure) -> Sequence[str]:
+    """Which slides are not among those compared, or why tiles are compared in another way than words suggest."""
+    if measure.name == "anchors":
+        return ()
+    return describe_words(archive, store, measure.words if isinstance(measure, TileWordMeasure) else None)
+
+
+def _describe_too_few(options: SearchOptions, count: int) -> Sequence[str]:
+    beyond = f" beyond the first {options.offset}" if options.offset else ""
+    return () if count == options.k else (f"only {count} regions fit the query and the filter{beyond}",)
 
 
 def _find(
-    archive: ArchiveFolder, tiles: TileWords, asked: AskedWords, where: Expression | None, chance: Chance, last: int
-) -> Iterator[_SlideRegion]:
-    """The regions of the slides whose best kept tile is best."""
-    zero = chance.zeros["tile words"]
-    best = tiles.find_best_tiles(asked)
-    allowed = np.flatnonzero(tiles.rows.among(tiles.store.find_rows(where)))
-    order = allowed[np.argsort(-best[allowed], kind="stable")]
-    for place in order[: max(_FEWEST_SLIDES, _SLIDES_FOR_EACH * last)]:
-        check_deadline()
-        slide_id = str(tiles.rows.slide_ids[place])
-        scores, coords, edge = _score_tiles(archive, tiles, asked, slide_id)
-        for found in merge_tiles(scores, coords, edge, zero, MOST_PER_SLIDE):
-            yield _SlideRegion(slide_id, found)
-
-
-def _score_tiles(
-    archive: ArchiveFolder, tiles: TileWords, asked: AskedWords, slide_id: str
-) -> tuple[NDArray[np.float64], NDArray[np.int32], int]:
-    """All tiles of a slide from its cached features, those kept with it where these can't be read."""
-    try:
-        bag = load_bag(archive.layout.bag(slide_id))
-        similarities = asked.vectors @ tiles.space.require_tower().project_tiles(bag.features).T
-        return asked.combine(similarities), bag.coords, bag.tile_size_level0
-    except BadFeatureFile:
-        kept = tiles.store.word_tiles.of([slide_id])[slide_id]
-        return asked.combine(kept.compare(asked.vectors)), kept.coords, kept.edge_level0
-
-
-def _make_scale(chance: Chance) -> Scale:
-    return Scale(chance.zeros["tile words"], chance.ones["tile words"])
+    measure: RegionMeasure, asked: AskedWords, scope: SearchScope, scale: _RegionScale, last: int
+) -> Sequence[_SlideRegion]:
+    """The regions of the slides whose best kept vector is best, best first."""
+    slides = measure.measure_slides(asked.direction[None], scope.condition)
+    order = np.argsort(-slides.similarities[0], kind="stable")[: max(_FEWEST_SLIDES, _SLIDES_FOR_EACH * last)]
+    slide_ids: list[str] = slides.slide_ids[order].tolist()
+    pairs = measure.find_regions(slide_ids, asked, scale.likeness.zero, last)
+    regions = [_SlideRegion(slide_id, region) for slide_id, region in pairs]
+    return sorted(regions, key=lambda one: (-one.region.score, one.slide_id, one.region.corner))
 
 
 def _make_results(
-    archive: ArchiveFolder, page: Sequence[_SlideRegion], text: str, chance: Chance, offset: int
+    store: SlideTable, page: Sequence[_SlideRegion], text: str, scale: _RegionScale, offset: int
 ) -> tuple[SearchResult, ...]:
     slide_ids = list(dict.fromkeys(one.slide_id for one in page))
-    slides = archive.store.get_without_language(slide_ids) if slide_ids else []
-    records = {slide.record.slide_id: slide.record for slide in slides}
-    likeness = _make_scale(chance)([one.found.score for one in page])
+    records = dict(zip(slide_ids, store.take_records(slide_ids), strict=True)) if slide_ids else {}
+    likeness = scale.likeness([one.region.score for one in page])
     return tuple(
         SearchResult(
             rank=rank,
@@ -148,11 +137,12 @@ def _make_results(
             local=None,
             global_=None,
             matches=(),
-            channels=(ChannelRank("tile words", rank, one.found.score),),
+            channels=(ChannelRank(scale.measure, rank, one.region.score),),
             record=records[one.slide_id],
-            text_regions=(TextRegion(None, one.found.score, one.found.region, text, one.found.score),),
-            fits=one.found.score > chance.tile,
-            region=one.found.region,
+            text_regions=(TextRegion(None, one.region.score, one.region.region, text, one.region.score),),
+            fits=one.region.score > scale.least,
+            region=one.region.region,
+            outline=one.region.outline,
         )
         for rank, (one, score) in enumerate(zip(page, likeness, strict=True), start=offset + 1)
     )

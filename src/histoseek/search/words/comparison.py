@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -12,14 +12,11 @@ from numpy.typing import NDArray
 from histoseek.archive.filters.expression import Expression
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.space.word_space import WordSpace
+from histoseek.archive.stores.code_rows import CodeRows
 from histoseek.archive.stores.slides import SlideTable
-from histoseek.archive.stores.word_rows import WordTileRows
 from histoseek.deadline import check_deadline
 from histoseek.mosaics.tile_words import WordTiles, mean_vector, take_top
-from histoseek.search.words.prompts import Prompt, make_prompts
-
-_ONE_TILE = 1e-9
-"""A share of a slide that one tile has."""
+from histoseek.search.words.prompts import Prompt, make_prompts, make_query_prompts
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -40,6 +37,12 @@ class AskedWords:
     def unwanted(self) -> NDArray[np.bool_]:
         """Which prompts must not be there, bool [P]."""
         return np.array([prompt.unwanted for prompt in self.prompts])
+
+    @property
+    def direction(self) -> Floats:
+        """One vector, float32 [J], not of length one, whose product with a tile is its score but for the bases: what is
+        not wanted counts by how near it is, whether by chance or not."""
+        return np.asarray(self.shares @ self.vectors, np.float32)
 
     @property
     def shares(self) -> Doubles:
@@ -87,15 +90,14 @@ class TileWords:
         return self.space.require_tower().weights_hash
 
     @cached_property
-    def rows(self) -> WordTileRows:
+    def rows(self) -> CodeRows:
         """All slides' tiles."""
         tower = self.space.require_tower()
         return self.store.word_tiles.rows(tower.weights_hash, tower.dimension)
 
     def ask(self, text: str, without: Sequence[str] = ()) -> AskedWords:
         """What a text asks of tiles; without: texts of what is not wanted."""
-        opposed = (prompt for other in without for prompt in make_prompts(other) if not prompt.unwanted)
-        return self.ask_prompts((*make_prompts(text), *(replace(prompt, unwanted=True) for prompt in opposed)))
+        return self.ask_prompts(make_query_prompts(text, without))
 
     def ask_prompts(self, prompts: Sequence[Prompt]) -> AskedWords:
         """Some prompts with the mean vector of the ways in which each is put."""
@@ -121,21 +123,14 @@ class TileWords:
         order = allowed[np.argsort(-scores[allowed], kind="stable")][:count]
         return tuple(self.rows.slide_ids[order].tolist()), tuple(scores[order].tolist())
 
-    def find_best_tiles(self, asked: AskedWords) -> Floats:
-        """The score of the best tile of each slide of `rows`, float32 [S]: what is not wanted counts by how near it is,
-        whether by chance or not."""
-        block = self.rows.block
-        direction = (asked.shares @ asked.vectors).astype(np.float32)
-        return replace(block, masses=np.full(len(block), _ONE_TILE)).measure(direction[None])[0]
-
     def find_best(self, texts: Sequence[str], *, by_tile: bool = False) -> list[float]:
         """The score of the best slide, or of its best tile, for each of some texts by what they affirm."""
         asked = [[prompt for prompt in make_prompts(text) if not prompt.unwanted] for text in texts]
         # The tower reads all that they ask in one go.
         whole = self.ask_prompts([prompt for prompts in asked for prompt in prompts])
         block = self.rows.block
-        block = replace(block, masses=np.full(len(block), _ONE_TILE)) if by_tile else block
-        parts = np.split(block.measure(whole.vectors), np.cumsum([len(prompts) for prompts in asked])[:-1])
+        scores = block.find_best(whole.vectors) if by_tile else block.measure(whole.vectors)
+        parts = np.split(scores, np.cumsum([len(prompts) for prompts in asked])[:-1])
         return [float(own.mean(axis=0).max()) for own in parts]
 
 

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from histoseek.encoders.bag import UNKNOWN_POSITION
 from histoseek.geometry import Rect
 
+MOST_PER_SLIDE = 3
+"""Regions of one slide: a slide that is full of what is wanted leaves room for others."""
+
 _REACH = 3
 """Tiles to each side of the best of a region: where all of a slide fits, its best part is shown."""
 
@@ -19,13 +22,15 @@ _APART = 1.5
 
 
 @dataclass(frozen=True, slots=True)
-class FoundRegion:
-    """Tiles that lie together and fit: their score, that of the best; region: in level-0 px, None where places are not
-    known; tiles: how many."""
+class ScoredRegion:
+    """A part of a slide that fits: its score, of tiles that lie together that of the best; region: in level-0 px, None
+    where places are not known; tiles: how many; outline: corners of a convex polygon that the region is the box of,
+    None where it is no other than the region."""
 
     score: float
     region: Rect | None
     tiles: int
+    outline: tuple[tuple[int, int], ...] | None = None
 
     @property
     def corner(self) -> tuple[int, int]:
@@ -35,7 +40,7 @@ class FoundRegion:
 
 def merge_tiles(
     scores: NDArray[np.float64], coords: NDArray[np.int32], edge: int, zero: float, most: int
-) -> Sequence[FoundRegion]:
+) -> Sequence[ScoredRegion]:
     """The best regions of a slide, at most so many, best first.
 
     scores [N] and corners [N, 2] of its tiles, their edge in level-0 px (0 where places are not known). A region grows
@@ -43,21 +48,39 @@ def merge_tiles(
     """
     is_placed = edge > 0 and not (coords == UNKNOWN_POSITION).all(axis=1).any()
     if not is_placed:
-        return [FoundRegion(float(scores.max()), None, 1)]
+        return [ScoredRegion(float(scores.max()), None, 1)]
     left = np.ones(len(scores), np.bool_)
-    found: list[FoundRegion] = []
-    while left.any() and len(found) < most:
+    regions: list[ScoredRegion] = []
+    boxes: list[Rect] = []
+    while left.any() and len(regions) < most:
         peak = int(np.flatnonzero(left)[np.argmax(scores[left])])
         usable = left & (scores >= min(scores[peak], (scores[peak] + zero) / 2))
+        for box in boxes:
+            usable &= _stay_beside(box, peak, coords, edge)
         members = _grow(peak, coords, edge, usable)
         corners = coords[members]
         low, high = corners.min(axis=0), corners.max(axis=0) + edge
         region = Rect(int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1]))
-        found.append(FoundRegion(float(scores[peak]), region, len(members)))
+        regions.append(ScoredRegion(float(scores[peak]), region, len(members)))
+        boxes.append(region)
         # What surrounds a region is no other one.
         left &= (np.abs(coords - coords[peak]) > _REACH * edge).any(axis=1)
+        left &= np.stack(_find_sides(region, coords, edge)).any(axis=0)
         left[members] = False
-    return found
+    return regions
+
+
+def _find_sides(box: Rect, coords: NDArray[np.int32], edge: int) -> tuple[NDArray[np.bool_], ...]:
+    """Which tiles lie wholly to the left, to the right, above and below a box, bool [N] each."""
+    x, y = coords.T
+    return x + edge <= box.x, x >= box.right, y + edge <= box.y, y >= box.bottom
+
+
+def _stay_beside(box: Rect, peak: int, coords: NDArray[np.int32], edge: int) -> NDArray[np.bool_]:
+    """The tiles on one side of an earlier region, that on which most of them are of those that the peak is on: boxes of
+    regions never overlap."""
+    near = (np.abs(coords - coords[peak]) <= _REACH * edge).all(axis=1)
+    return max((side for side in _find_sides(box, coords, edge) if side[peak]), key=lambda side: int(side[near].sum()))
 
 
 def _grow(peak: int, coords: NDArray[np.int32], edge: int, usable: NDArray[np.bool_]) -> NDArray[np.int64]:

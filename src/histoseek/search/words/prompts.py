@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import resources
 
@@ -84,6 +84,12 @@ def make_prompts(text: str) -> tuple[Prompt, ...]:
     if not prompts:
         prompts.append(Prompt("tissue", load_prompt_words().usual))
     return (*prompts, *(make_concept_prompt(vocabulary, concept_id, unwanted=True) for concept_id in unwanted))
+
+
+def make_query_prompts(text: str, without: Sequence[str] = ()) -> tuple[Prompt, ...]:
+    """What a text asks of tiles, and after that what the texts of what is not wanted do."""
+    opposed = (prompt for other in without for prompt in make_prompts(other) if not prompt.unwanted)
+    return (*make_prompts(text), *(replace(prompt, unwanted=True) for prompt in opposed))
 
 
 def make_concept_prompt(vocabulary: Vocabulary, concept_id: str, *, unwanted: bool = False) -> Prompt:

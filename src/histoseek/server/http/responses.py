@@ -168,6 +168,7 @@ def to_result(result: SearchResult) -> Result:
         text_regions=tuple(TextRegion.model_validate(region) for region in result.text_regions),
         matched_fields=result.matched_fields,
         region=Region.model_validate(result.region) if result.region else None,
+        outline=result.outline,
         case_parts=tuple(CasePart.model_validate(part) for part in result.case_parts),
         fits=result.fits,
         slide=to_slide(result.record),

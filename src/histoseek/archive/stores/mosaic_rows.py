@@ -1,0 +1,53 @@
+"""The mosaic vectors of all slides in the space that slides and texts share, in eight bits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from histoseek.archive.stores.base import ROW, Store
+from histoseek.archive.stores.code_rows import CodeCache, CodeRows
+from histoseek.encoders.alignment import Alignment
+from histoseek.mosaics.tile_words import quantise
+from histoseek.mosaics.top_shares import CodeBlock
+
+
+@dataclass(frozen=True, slots=True)
+class MosaicTable:
+    """The column of mosaics of a snapshot, of a version; dimension: of their vectors; cache: shared by snapshots."""
+
+    view: Store
+    version: int
+    dimension: int
+    cache: CodeCache
+
+    def rows(self, alignment: Alignment, fingerprint: str) -> CodeRows:
+        """All slides' mosaics as an alignment of this fingerprint maps them, each vector with its share of the slide;
+        kept between searches until the store changes."""
+        return self.cache.rows((self.version, fingerprint), lambda: self._read(alignment))
+
+    def _read(self, alignment: Alignment) -> CodeRows:
+        counts = [_count_vectors(batch.column(0)) for batch in self.view.scan(["shares"], None)]
+        total = int(sum(own.sum() for own in counts))
+        codes = np.empty((total, alignment.dimension(self.dimension)), np.int8)
+        scales, weights = np.empty(total, np.float32), np.empty(total, np.float32)
+        ids, rows, sizes, end = [], [], [np.zeros(1, np.int64)], 0
+        for batch in self.view.scan([ROW, "slide_id", "mosaic", "shares"], None):
+            row, slide_id, mosaic, share = batch.columns
+            own = _count_vectors(share)
+            part = slice(end, end := end + int(own.sum()))
+            vectors = mosaic.flatten().to_numpy(zero_copy_only=False).reshape(-1, self.dimension).astype(np.float32)
+            codes[part], scales[part] = quantise(alignment.slides(vectors))
+            weights[part] = share.flatten().to_numpy(zero_copy_only=False)
+            ids += slide_id.to_pylist()
+            rows.append(row.to_numpy(zero_copy_only=False))
+            sizes.append(own)
+        block = CodeBlock(codes, scales, weights, np.cumsum(np.concatenate(sizes)), np.ones(len(ids)))
+        return CodeRows(np.array(ids, np.str_), np.concatenate([np.empty(0, np.uint64), *rows]), block)
+
+
+def _count_vectors(shares: pa.Array) -> np.ndarray:
+    """How many vectors each slide has, int64 [S]."""
+    return np.asarray(shares.value_lengths().to_numpy(zero_copy_only=False), np.int64)

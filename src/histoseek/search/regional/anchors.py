@@ -1,0 +1,118 @@
+"""Regions against words by anchors: the mosaic vectors of an encoder that was trained to see regions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from histoseek.archive.filters.expression import Expression
+from histoseek.deadline import check_deadline
+from histoseek.encoders.bag import Bag, load_bag
+from histoseek.encoders.slide.base import RegionalEncoder, SlideRegion
+from histoseek.errors import BadFeatureFile, EncoderError
+from histoseek.geometry import Rect
+from histoseek.search.regional.base import Floats, MeasureName, RegionSimilarities, SlideSimilarities
+from histoseek.search.regional.kept_vectors import find_best_codes
+from histoseek.search.regional.shared_space import SharedSpace
+from histoseek.search.words.comparison import AskedWords
+from histoseek.search.words.merging import MOST_PER_SLIDE, ScoredRegion
+
+Doubles = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class AnchorMeasure:
+    """A `RegionMeasure` for archives whose slide encoder makes its mosaic of regions."""
+
+    space: SharedSpace
+    encoder: RegionalEncoder
+    name: MeasureName = "anchors"
+
+    def encode(self, texts: Sequence[str]) -> Floats:
+        """As they are."""
+        return self.space.encode(texts)
+
+    def ask(self, text: str, without: Sequence[str] = ()) -> AskedWords:
+        """Each concept under its own name, as the encoder was trained with it."""
+        return self.space.ask(text, without)
+
+    def measure_slides(self, vectors: Floats, where: Expression | None = None) -> SlideSimilarities:
+        """The best anchor of each slide."""
+        return self.space.measure_slides(vectors, where)
+
+    def measure_regions(self, slide_id: str, vectors: Floats) -> RegionSimilarities:
+        """All anchors of a slide; the tiles that are kept with them where its features can't be read."""
+        cosines, _ = self.space.compare_mosaics([slide_id], vectors)
+        placed = self._list_regions(slide_id, cosines.shape[1])
+        if placed is not None:
+            return RegionSimilarities(placed[0], cosines, placed[1])
+        return self.space.compare_kept_tiles(slide_id, vectors).as_regions()
+
+    def measure_bag(self, bag: Bag, vectors: Floats) -> Floats:
+        """By its largest anchors, each counting by its tiles: one where it is no larger than that."""
+        parts = self.encoder.encode(bag).parts
+        try:
+            regions = self.encoder.list_regions(bag)
+            sizes = np.array([len(one.tiles) if one.scale == max(r.scale for r in regions) else 0 for one in regions])
+        except EncoderError:
+            sizes = np.ones(len(parts))
+        cosines = vectors @ self.space.alignment.slides(np.stack([part.vector for part in parts])).T
+        return np.asarray(cosines @ (sizes / sizes.sum()), np.float32)
+
+    def find_regions(
+        self, slide_ids: Sequence[str], asked: AskedWords, zero: float, count: int
+    ) -> Iterator[tuple[str, ScoredRegion]]:
+        """Anchors of one scale of each slide, that of its best one; only slides that may have one of the best regions
+        are opened."""
+        if not slide_ids:
+            return
+        cosines, offsets = self.space.compare_mosaics(slide_ids, asked.vectors)
+        scores = asked.combine(cosines)
+        best = np.maximum.reduceat(scores, offsets[:-1])
+        taken: list[float] = []
+        for place in np.argsort(-best, kind="stable"):
+            check_deadline()
+            if len(taken) >= count and sorted(taken)[-count] > best[place]:
+                return
+            own = scores[offsets[place] : offsets[place + 1]]
+            for region in self._choose(slide_ids[place], own, asked, zero):
+                taken.append(region.score)
+                yield slide_ids[place], region
+
+    def find_best_scores(self, texts: Sequence[str]) -> list[float]:
+        """By anchors."""
+        scores = find_best_codes(self.space.rows, self.space.make_directions(texts))
+        return [float(score) for score in scores.max(axis=1, initial=-1)]
+
+    def _choose(self, slide_id: str, scores: Doubles, asked: AskedWords, zero: float) -> Sequence[ScoredRegion]:
+        """The best regions of the scale of the best one; of equal ones the larger."""
+        placed = self._list_regions(slide_id, len(scores))
+        if placed is None:
+            return self.space.compare_kept_tiles(slide_id, asked.vectors).merge(asked, zero)
+        regions, _ = placed
+        scales = np.array([region.scale for region in regions])
+        order = np.lexsort((-scales, -scores))
+        same = order[scales[order] == scales[order[0]]][:MOST_PER_SLIDE]
+        return [_place(regions[one], float(scores[one])) for one in same]
+
+    def _list_regions(self, slide_id: str, count: int) -> tuple[tuple[SlideRegion, ...], int] | None:
+        """The regions of a slide and the edge of its tiles; None where its features can't be read, are not those of its
+        anchors, or lie nowhere."""
+        try:
+            bag = load_bag(self.space.archive.layout.bag(slide_id))
+            regions = self.encoder.list_regions(bag)
+        except (BadFeatureFile, EncoderError):
+            return None
+        return (regions, bag.tile_size_level0) if len(regions) == count else None
+
+
+def _place(region: SlideRegion, score: float) -> ScoredRegion:
+    """A region with the box around it, and its outline where it is no box."""
+    (left, top), (right, bottom) = region.outline.min(axis=0).tolist(), region.outline.max(axis=0).tolist()
+    box = Rect(left, top, right - left, bottom - top)
+    corners = tuple((int(x), int(y)) for x, y in region.outline)
+    is_box = set(corners) == {(left, top), (right, top), (right, bottom), (left, bottom)}
+    return ScoredRegion(score, box, len(region.tiles), None if is_box else corners)

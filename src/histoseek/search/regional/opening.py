@@ -1,0 +1,52 @@
+"""Which measure of regions an archive has: the best there is."""
+
+from __future__ import annotations
+
+from histoseek.archive.folder import ArchiveFolder
+from histoseek.archive.stores.slides import SlideTable
+from histoseek.encoders.slide.base import RegionalEncoder, TilewiseEncoder
+from histoseek.errors import ArchiveError, EncoderError
+from histoseek.search.regional.aligned_tiles import AlignedTileMeasure
+from histoseek.search.regional.anchors import AnchorMeasure
+from histoseek.search.regional.base import RegionMeasure
+from histoseek.search.regional.shared_space import SharedSpace
+from histoseek.search.regional.tile_words import TileWordMeasure
+from histoseek.search.words.comparison import TileWords
+
+
+def open_region_measure(archive: ArchiveFolder, store: SlideTable) -> RegionMeasure:
+    """Anchors where slides were encoded by such, else words in the space of tiles, else tiles in the space that slides
+    and texts share.
+
+    store: a snapshot. Raises ArchiveError for an archive that has none of these, EncoderError where the words of its
+    tile encoder are not at hand and it has no other, DamagedArchive.
+    """
+    alignment, space = archive.language.regional, None
+    if alignment is not None and archive.require_space().has_texts:
+        space = SharedSpace(archive, store, alignment)
+        encoder = archive.signer.slide_encoder
+        if isinstance(encoder, RegionalEncoder):
+            return AnchorMeasure(space, encoder)
+    words = TileWords.open(archive, store)
+    if words is not None:
+        return TileWordMeasure(archive, words)
+    if space is not None:
+        return AlignedTileMeasure(space, encoder if isinstance(encoder, TilewiseEncoder) else None)
+    raise _explain_lack(archive)
+
+
+def _explain_lack(archive: ArchiveFolder) -> ArchiveError | EncoderError:
+    where, words = str(archive.path), archive.words
+    if words.fault is not None:
+        fault = words.fault
+        what = f"words in the tile space are not available: {fault.what}"
+        return EncoderError(fault.where, what, fault.advice)
+    if words.encoder is not None:
+        what = "its tiles were not compared with words yet"
+        return ArchiveError(where, what, "Run `histoseek index` or `histoseek upgrade`")
+    what = f"its tile encoder ({archive.recipe.encoder}) has no words, and"
+    if archive.require_space().has_tile_mosaics:
+        what = f"{what} its slide encoder has no place for regions in the space of texts"
+        return ArchiveError(where, what, "Index with a tile encoder that has words (docs/encoders.md)")
+    advice = "Index reports and run `histoseek align`, or index with an encoder that has words (docs/encoders.md)"
+    return ArchiveError(where, f"{what} it is not aligned with reports", advice)

@@ -1,0 +1,54 @@
+"""The tiles of a slide as regions, each by itself or neighbours together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from histoseek.deadline import check_deadline
+from histoseek.encoders.bag import UNKNOWN_POSITION
+from histoseek.encoders.slide.base import SlideRegion
+from histoseek.search.regional.base import Floats, RegionSimilarities
+from histoseek.search.words.comparison import AskedWords
+from histoseek.search.words.merging import MOST_PER_SLIDE, ScoredRegion, merge_tiles
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TileSimilarities:
+    """How well T tiles of a slide fit P texts: similarities float32 [P, T]; coords int32 [T, 2], their corners;
+    edge_level0: in px, 0 where their places are not known."""
+
+    similarities: Floats
+    coords: NDArray[np.int32]
+    edge_level0: int
+
+    def as_regions(self) -> RegionSimilarities:
+        """Each tile as a region."""
+        outlines = (_cover(corner, self.edge_level0) for corner in self.coords)
+        regions = tuple(SlideRegion(outline, np.array([tile]), 0) for tile, outline in enumerate(outlines))
+        return RegionSimilarities(regions, self.similarities, self.edge_level0)
+
+    def merge(self, asked: AskedWords, zero: float) -> Sequence[ScoredRegion]:
+        """The best regions of neighbours that fit."""
+        scores = asked.combine(self.similarities)
+        return merge_tiles(scores, self.coords, self.edge_level0, zero, MOST_PER_SLIDE)
+
+
+def merge_slides(
+    compare: Callable[[str, Floats], TileSimilarities], slide_ids: Sequence[str], asked: AskedWords, zero: float
+) -> Iterator[tuple[str, ScoredRegion]]:
+    """The regions of some slides, with these; compare: gives the tiles of one beside vectors."""
+    for slide_id in slide_ids:
+        check_deadline()
+        for region in compare(slide_id, asked.vectors).merge(asked, zero):
+            yield slide_id, region
+
+
+def _cover(corner: NDArray[np.int32], edge: int) -> NDArray[np.int32]:
+    """The outline of a tile, int32 [4, 2]; [0, 2] where its place is not known."""
+    if not edge or (corner == UNKNOWN_POSITION).all():
+        return np.empty((0, 2), np.int32)
+    return np.asarray(corner + np.array([(0, 0), (edge, 0), (edge, edge), (0, edge)]), np.int32)
