@@ -16,13 +16,13 @@ from histoseek.archive.space_folders import SpaceChange
 from histoseek.encoders.alignment import Affine, Alignment
 from histoseek.encoders.bag import Bag
 from histoseek.encoders.recipe import Recipe
-from histoseek.encoders.slide import registry
 from histoseek.encoders.slide.base import MosaicPart, SlideEmbedding, SlideRegion
+from histoseek.encoders.slide.pooled import PooledFamily
 from histoseek.encoders.text.own import OwnTextEncoder
 from histoseek.statistics.clustering import normalise_rows
 from tests.search.words.conftest import SLIDES
 from tests.weights import write_table
-from tests.word_tower import COLOURS, EDGE, ColourWords, write_features
+from tests.word_tower import COLOURS, EDGE, ColourWords, Installed, install, write_features
 
 SIZE = 12
 """Tiles to each side of a slide."""
@@ -89,8 +89,11 @@ class BlockEncoder:
                     left, top, right, bottom = x * EDGE, y * EDGE, (x + side) * EDGE, (y + side) * EDGE
                     outline = [(left, top), (right, top), (right, bottom), (left, bottom)]
                     # The quarters are cut at a corner, so that what has an outline of its own is tried, too.
-                    outline = [(left + EDGE, top), (right, top), (right, bottom), (left, bottom), (left, top + EDGE)] \
-                        if scale == 1 else outline
+                    outline = (
+                        [(left + EDGE, top), (right, top), (right, bottom), (left, bottom), (left, top + EDGE)]
+                        if scale == 1
+                        else outline
+                    )
                     regions.append(SlideRegion(np.array(outline, np.int32), tiles, scale))
         return tuple(regions)
 
@@ -104,19 +107,16 @@ class BlockEncoder:
         return SlideEmbedding(normalise_rows(centred.mean(axis=0, keepdims=True))[0], tuple(parts))
 
 
-class BlockFamily:
-    """In place of the encoder of untrained archives."""
-
-    encoder_name = "pooled-1"
-
-    def build(self, centre: Floats, dimension: int) -> BlockEncoder:
-        return BlockEncoder(centre)
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> Installed:
+    """A tile encoder with words."""
+    return install(monkeypatch)
 
 
 @pytest.fixture(scope="module")
 def anchored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
     """An archive whose slide encoder sees blocks of tiles, as long as the module's tests run. Not to be changed."""
     patch = pytest.MonkeyPatch()
-    patch.setattr(registry, "UNTRAINED", BlockFamily())
+    patch.setattr(PooledFamily, "build", lambda self, centre, dimension: BlockEncoder(centre))
     yield make_aligned_archive(tmp_path_factory.mktemp("anchored"))
     patch.undo()

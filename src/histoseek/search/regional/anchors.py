@@ -46,9 +46,9 @@ class AnchorMeasure:
     def measure_regions(self, slide_id: str, vectors: Floats) -> RegionSimilarities:
         """All anchors of a slide; the tiles that are kept with them where its features can't be read."""
         cosines, _ = self.space.compare_mosaics([slide_id], vectors)
-        placed = self._list_regions(slide_id, cosines.shape[1])
-        if placed is not None:
-            return RegionSimilarities(placed[0], cosines, placed[1])
+        anchors = self._list_anchors(slide_id, cosines.shape[1])
+        if anchors is not None:
+            return RegionSimilarities(anchors.regions, cosines[:, anchors.places], anchors.edge_level0)
         return self.space.compare_kept_tiles(slide_id, vectors).as_regions()
 
     def measure_bag(self, bag: Bag, vectors: Floats) -> Floats:
@@ -56,7 +56,8 @@ class AnchorMeasure:
         parts = self.encoder.encode(bag).parts
         try:
             regions = self.encoder.list_regions(bag)
-            sizes = np.array([len(one.tiles) if one.scale == max(r.scale for r in regions) else 0 for one in regions])
+            largest = max((region.scale for region in regions if region is not None), default=0)
+            sizes = np.array([len(one.tiles) if one is not None and one.scale == largest else 0 for one in regions])
         except EncoderError:
             sizes = np.ones(len(parts))
         cosines = vectors @ self.space.alignment.slides(np.stack([part.vector for part in parts])).T
@@ -89,24 +90,40 @@ class AnchorMeasure:
 
     def _choose(self, slide_id: str, scores: Doubles, asked: AskedWords, zero: float) -> Sequence[ScoredRegion]:
         """The best regions of the scale of the best one; of equal ones the larger."""
-        placed = self._list_regions(slide_id, len(scores))
-        if placed is None:
+        anchors = self._list_anchors(slide_id, len(scores))
+        if anchors is None:
             return self.space.compare_kept_tiles(slide_id, asked.vectors).merge(asked, zero)
-        regions, _ = placed
-        scales = np.array([region.scale for region in regions])
-        order = np.lexsort((-scales, -scores))
+        own, scales = scores[anchors.places], anchors.scales
+        order = np.lexsort((-scales, -own))
         same = order[scales[order] == scales[order[0]]][:MOST_PER_SLIDE]
-        return [_place(regions[one], float(scores[one])) for one in same]
+        return [_place(anchors.regions[one], float(own[one])) for one in same]
 
-    def _list_regions(self, slide_id: str, count: int) -> tuple[tuple[SlideRegion, ...], int] | None:
-        """The regions of a slide and the edge of its tiles; None where its features can't be read, are not those of its
-        anchors, or lie nowhere."""
+    def _list_anchors(self, slide_id: str, count: int) -> _Anchors | None:
+        """Those among so many mosaic vectors of a slide; None where its features can't be read, are not those of its
+        mosaic, or lie nowhere."""
         try:
             bag = load_bag(self.space.archive.layout.bag(slide_id))
             regions = self.encoder.list_regions(bag)
         except (BadFeatureFile, EncoderError):
             return None
-        return (regions, bag.tile_size_level0) if len(regions) == count else None
+        anchors = [(place, region) for place, region in enumerate(regions) if region is not None]
+        if not anchors or len(regions) != count:
+            return None
+        places, own = zip(*anchors, strict=True)
+        return _Anchors(own, np.array(places), bag.tile_size_level0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Anchors:
+    """The regions of a slide; places: int64 [R], of their vectors in its mosaic."""
+
+    regions: tuple[SlideRegion, ...]
+    places: NDArray[np.int64]
+    edge_level0: int
+
+    @property
+    def scales(self) -> NDArray[np.int64]:
+        return np.array([region.scale for region in self.regions])
 
 
 def _place(region: SlideRegion, score: float) -> ScoredRegion:

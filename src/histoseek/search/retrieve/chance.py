@@ -55,8 +55,9 @@ class Chance:
     of: hash of what decides it beside the slides; slides, reports: how many there were; shares: of the reports that
     have a token; zeros: by channel, the cosine of the slide that is nearest to an everyday sentence, on the median,
     and by measure of regions that of the nearest region; near: the cosine there that almost none of these sentences
-    has; ones: by channel or measure, the cosine that counts as 1, where that is another; word_tower: hash of the tower that tiles were compared with words by, "" for none; word_quality:
-    how much better than chance these find what the archive's own reports state, 0 to 1, None where few state anything;
+    has; ones: by channel or measure, the cosine that counts as 1, where that is another; word_tower: hash of the tower
+    that tiles were compared with words by, "" for none; word_quality: how much better than chance these find
+    what the archive's own reports state, 0 to 1, None where few state anything;
     tile: the cosine of a tile that almost none of these sentences has;
     least: the score from which on a result fits, by direction; sentence, region: the cosine that one of a report, or
     of a slide, must have to be near a text.
