@@ -83,6 +83,15 @@ def test_long_reports_are_silent_on_purpose() -> None:
     assert _say(LONG, "keratinization", least_concepts=named + 1) == "unknown"
 
 
+def test_reports_that_are_short_by_their_form_are_complete_where_they_name_half_of_what_is_usual() -> None:
+    usual = ["Carcinoma with necrosis, fibrosis and ulceration."] * 3
+    brief, briefer = "Carcinoma with necrosis.", "Carcinoma."
+    statements = read_reports([*usual, brief, briefer])
+    assert [report.is_complete for report in statements] == [True, True, True, True, False]
+    assert [report.is_complete for report in read_reports([LONG] * 3 + usual)] == [True] * 3 + [False] * 3
+    assert read_reports([]) == ()
+
+
 def test_stored_facts_say_what_the_text_says() -> None:
     text = "Invasive ductal carcinoma with calcification. No fibrosis. Possible melanoma."
     vocabulary = load_vocabulary()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
+from statistics import median
 
 from histoseek.errors import NoPrompts
 from histoseek.reports.concepts.vocabulary import Vocabulary, load_vocabulary
@@ -23,6 +25,9 @@ MOST_SHARE = 0.9
 COMPLETE_CONCEPTS = 12
 """A report that names so many different concepts is silent on purpose about the others: such reports of TCGA say of
 necrosis and invasion, there or not, about as often as the longest do (docs/decisions/0081)."""
+
+_COMPLETE_SHARE = 0.5
+"""Of what the median report of an archive names; where that is less, its reports are short by their form."""
 
 PROMPT_KINDS = frozenset({"diagnosis", "finding", "tissue"})
 """What a field of a slide can show. Organs, procedures, sides and stains are of the specimen, not of a place in it."""
@@ -76,21 +81,30 @@ def read_statements(
 
     Invasion of vessels and nerves, necrosis and growth through a capsule are as the section decides whose word counts
     most (`decide_finding`); forms and categories ("L0", "Pn1") count, too. least_concepts: how many different ones a
-    report must name to be complete, 0 where every report is: short ones that all follow one scheme.
+    report must name to be complete.
     """
-    vocabulary = vocabulary or load_vocabulary()
-    report = extract_facts(text, vocabulary)
-    facts = _settle_findings(report, list_facts(report, vocabulary), vocabulary)
-    is_complete = len({mention.concept_id for mention in report.mentions}) >= least_concepts
-    return parse_statements(facts, vocabulary, is_complete=is_complete)
+    return read_reports([text], vocabulary, least_concepts)[0]
 
 
 def read_reports(
-    texts: Sequence[str], vocabulary: Vocabulary | None = None, least_concepts: int = COMPLETE_CONCEPTS
+    texts: Sequence[str], vocabulary: Vocabulary | None = None, least_concepts: int | None = None
 ) -> tuple[ConceptStatements, ...]:
-    """What each of several texts says, in their order (`read_statements`); equal ones are read once."""
-    read = {text: read_statements(text, vocabulary, least_concepts) for text in dict.fromkeys(texts)}
-    return tuple(read[text] for text in texts)
+    """What each of an archive's reports says, in their order; equal texts are read once.
+
+    least_concepts: as for `read_statements`; None: COMPLETE_CONCEPTS, or half of what the median report names where
+    that is less. Reports of such an archive are short by their form, and what they leave out is what its reports do
+    not state: a score learnt so is as high as they are probable to state a thing (Elkan and Noto, KDD 2008).
+    """
+    vocabulary = vocabulary or load_vocabulary()
+    read = {text: _read_facts(text, vocabulary) for text in dict.fromkeys(texts)}
+    if least_concepts is None:
+        usual = median(read[text].named for text in texts) if texts else 0
+        least_concepts = min(COMPLETE_CONCEPTS, ceil(_COMPLETE_SHARE * usual))
+    statements = {
+        text: parse_statements(one.facts, vocabulary, is_complete=one.named >= least_concepts)
+        for text, one in read.items()
+    }
+    return tuple(statements[text] for text in texts)
 
 
 def parse_statements(
@@ -152,6 +166,20 @@ def choose_prompts(
     if not chosen:
         raise NoPrompts(len(reports), len(set(patients)), least_patients)
     return tuple(_make_prompt(concept_id, len(candidates[concept_id]), vocabulary) for concept_id in chosen[:most])
+
+
+@dataclass(frozen=True, slots=True)
+class _ReadFacts:
+    """A report's facts, and how many different concepts it names."""
+
+    facts: tuple[str, ...]
+    named: int
+
+
+def _read_facts(text: str, vocabulary: Vocabulary) -> _ReadFacts:
+    report = extract_facts(text, vocabulary)
+    facts = _settle_findings(report, list_facts(report, vocabulary), vocabulary)
+    return _ReadFacts(facts, len({mention.concept_id for mention in report.mentions}))
 
 
 def _settle_findings(report: StructuredReport, facts: Sequence[str], vocabulary: Vocabulary) -> tuple[str, ...]:
