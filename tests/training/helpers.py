@@ -19,6 +19,7 @@ from histoseek.encoders.text.tower import TextTower
 from histoseek.encoders.token_rows import TokenRows
 from histoseek.progress import Reporter, SilentReporter
 from histoseek.training.pairs import TrainingPair
+from histoseek.training.slides.data import ReportTargets, TrainingData
 from histoseek.training.slides.result import TrainingResult
 from histoseek.training.slides.settings import TrainingSettings
 from histoseek.training.slides.train import prepare_split
@@ -45,6 +46,9 @@ SMALL = TrainingSettings(
 
 class WordTokenizer:
     """One token a word, at most 8; special tokens are none."""
+
+    special_ids: tuple[int, ...] = (0,)
+    mask_id: int | None = None
 
     def first_windows(self, texts: Sequence[str]) -> list[list[int]]:
         return [[1 + sum(word.encode()) % 97 for word in text.split()[:8]] for text in texts]
@@ -102,9 +106,8 @@ def train_small(
     pairs: Sequence[TrainingPair], work: Path, reporter: Reporter | None = None, **changes: object
 ) -> TrainingResult:
     settings = replace(SMALL, **changes)
-    return run_training(
-        pairs, prepare_split(pairs, settings), tiny_tower(), settings, work, reporter or SilentReporter()
-    )
+    data = TrainingData(prepare_split(pairs, settings), ReportTargets())
+    return run_training(data, tiny_tower(), settings, work, reporter or SilentReporter())
 
 
 class InterruptingReporter:

@@ -39,7 +39,6 @@ from histoseek.training.slides.sampling import EVALUATION
 from histoseek.training.slides.settings import TrainingSettings
 from histoseek.training.slides.task import choose_micro_batch
 from histoseek.training.slides.train import prepare_split
-from histoseek.training.slides.training_session import run_training
 from tests.training.helpers import SMALL, InterruptingReporter, tiny_tower, train_small, write_pairs
 from tests.weights import write_table
 
@@ -383,7 +382,7 @@ def test_the_first_micro_batch_is_safe_on_a_cpu_and_the_share_on_a_gpu() -> None
 def test_a_work_folder_that_cannot_be_written_is_an_error(pairs: tuple[TrainingPair, ...], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("here")
     with pytest.raises(ConfigurationError, match="cannot be written"):
-        run_training(pairs, prepare_split(pairs, SMALL), tiny_tower(), SMALL, tmp_path / "file", SilentReporter())
+        train_small(pairs, tmp_path / "file")
 
 
 def test_interrupts_wait_for_the_end_of_what_must_not_be_cut() -> None:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from histoseek.reports.privacy.deidentify import DeidentifyChoice
 
     Settings = TypeVar("Settings", bound=DataclassInstance)
-    Number = TypeVar("Number", int, float)
 
 ArchiveOption = Annotated[
     Path, typer.Option("--archive", envvar="HISTOSEEK_ARCHIVE", help="Folder of the archive.", show_default=False)
@@ -173,14 +172,14 @@ def parse_pair_lists(texts: Sequence[str] | None, option: str) -> dict[str, str]
     return parse_pairs([part for text in texts or () for part in text.split(",")], option)
 
 
-def parse_numbers(texts: Sequence[str] | None, option: str, kind: type[Number]) -> dict[str, Number]:
-    """`NAME=NUMBER` texts as numbers by name, whole ones for int; raises InputError naming the option."""
-    numbers = {}
+def parse_numbers(texts: Sequence[str] | None, option: str) -> dict[str, float | tuple[int, ...]]:
+    """`NAME=NUMBER` texts, or `NAME=N,N,...`, as numbers by name; raises InputError naming the option."""
+    numbers: dict[str, float | tuple[int, ...]] = {}
     for name, value in parse_pairs(texts, option).items():
         try:
-            numbers[name] = kind(value)
+            numbers[name] = tuple(map(int, value.split(","))) if "," in value else float(value)
         except ValueError as error:
-            what = f"is not NAME={'N, with a whole number' if kind is int else 'NUMBER'}"
+            what = "is not NAME=NUMBER"
             raise InputError(f"{option} '{name}={value}'", what, f"Write for instance {option} {name}=1") from error
     return numbers
 

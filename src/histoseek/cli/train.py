@@ -26,7 +26,7 @@ from histoseek.cli.options import (
 )
 from histoseek.errors import ConfigurationError
 from histoseek.training.compute import Device, Precision
-from histoseek.training.slides.recipes import RECIPES
+from histoseek.training.slides.recipes import RECIPES, Size
 from histoseek.training.slides.settings import TrainingSettings
 
 if TYPE_CHECKING:
@@ -70,7 +70,12 @@ def _by_model(name: str, text: str) -> Any:
 def _list_names(kind: str) -> str:
     """The names of each model's losses or sizes, with their defaults."""
     each = ((recipe.model, getattr(recipe, kind)) for recipe in RECIPES)
-    return "; ".join(f"{model}: {', '.join(f'{k}={v:g}' for k, v in values.items())}" for model, values in each)
+    shown = (f"{model}: {', '.join(f'{k}={_show(v)}' for k, v in values.items())}" for model, values in each)
+    return "; ".join(shown)
+
+
+def _show(value: Size) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else f"{value:g}"
 
 
 EpochsOption = Annotated[int | None, _by_model("epochs", "Maximum number of epochs.")]
@@ -100,7 +105,11 @@ DimensionOption = Annotated[int | None, _by_model("dimension", "Dimension of the
 MosaicSizeOption = Annotated[int | None, _by_model("mosaic_size", "Maximum number of mosaic vectors per slide.")]
 SizeOption = Annotated[
     list[str] | None,
-    typer.Option(metavar="NAME=N", help="Another size of the network. Repeatable.", show_default=_list_names("sizes")),
+    typer.Option(
+        metavar="NAME=N",
+        help="Another size of the network, NAME=N,N where it has several. Repeatable.",
+        show_default=_list_names("sizes"),
+    ),
 ]
 PrecisionOption = Annotated[Precision, typer.Option(help="auto: bf16 on a GPU that has it, fp32 elsewhere.")]
 DeviceOption = Annotated[Device, typer.Option(help="auto: the GPU if there is one.")]
@@ -149,7 +158,7 @@ def train(
 
 
 def _read_settings(context: typer.Context, loss: list[str] | None, size: list[str] | None) -> TrainingSettings:
-    losses, sizes = parse_numbers(loss, "--loss", float), parse_numbers(size, "--size", int)
+    losses, sizes = parse_numbers(loss, "--loss"), parse_numbers(size, "--size")
     return read_settings(context, TrainingSettings, losses=losses, sizes=sizes)
 
 

@@ -114,13 +114,15 @@ class PatientParts:
 class TrainingFacts:
     """How weights came to be, as far as another training would need it.
 
-    settings: all of them, by name; parts: who was trained on and who was held out; baselines: figures of what needs no
-    such training, on the same patients held out as the card's own metrics.
+    settings: all of them, by name; parts: who was trained on and who was held out; baselines: figures of other
+    encoders, on the same patients held out as the card's own metrics; prompts: concepts of the vocabulary that regions
+    were aligned with, and of how many patients of the train part each is stated.
     """
 
     settings: Mapping[str, object]
     parts: PatientParts
     baselines: tuple[CardMetric, ...] = ()
+    prompts: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +260,8 @@ def require_features(card: WeightsCard, recipe: Recipe) -> None:
 def _parse_training(data: dict[str, Any]) -> TrainingFacts:
     parts = {name: tuple(data["parts"][name]) for name in PARTS}
     metrics = tuple(CardMetric(**metric) for metric in data["baselines"])
-    return TrainingFacts(data["settings"], PatientParts(str(data["parts"]["salt"]), **parts), metrics)
+    prompts = {str(concept_id): int(patients) for concept_id, patients in data.get("prompts", {}).items()}
+    return TrainingFacts(data["settings"], PatientParts(str(data["parts"]["salt"]), **parts), metrics, prompts)
 
 
 def _hash_ids(salt: str, patient: str, slide_id: str) -> set[str]:

@@ -162,7 +162,7 @@ class SlideEncoderFamily(Protocol):
         """The architecture from the shapes of a published checkpoint's tensors; raises ValueError, which says what
         is missing, when it is of another family."""
 
-    def design(self, sizes: Mapping[str, int]) -> Architecture:
+    def design(self, sizes: Mapping[str, Any]) -> Architecture:
         """The architecture of a new training from the sizes in its settings, of which a family takes those it has;
         raises ConfigurationError."""
 

@@ -52,7 +52,7 @@ def make_weights(
 
 
 def make_facts(result: TrainingResult) -> TrainingFacts:
-    """Settings, parts and baselines of a training; no id of a patient or slide, and no path."""
+    """Settings, parts, baselines and prompts of a training; no id of a patient or slide, and no path."""
     settings = {name: value for name, value in plain(asdict(result.settings)).items() if name != "split"}
     settings["split"] = "drawn with the seed" if result.settings.split is None else "given"
     parts: dict[PartName, list[tuple[str, str]]] = {
@@ -61,7 +61,8 @@ def make_facts(result: TrainingResult) -> TrainingFacts:
     judged = [(f"{each.name}, ", recall) for each in result.baselines for recall in each.recalls]
     judged += [("random network, ", recall) for recall in result.test.before.recalls]
     baselines = tuple(_metric(recall, prefix) for prefix, recall in judged if recall.queries)
-    return TrainingFacts(settings, PatientParts.from_ids(parts, secrets.token_hex(8)), baselines)
+    prompts = {prompt.concept_id: prompt.patients for prompt in result.prompts}
+    return TrainingFacts(settings, PatientParts.from_ids(parts, secrets.token_hex(8)), baselines, prompts)
 
 
 def _counts(result: TrainingResult) -> str:

@@ -14,12 +14,12 @@ from torch import Tensor
 from histoseek.training.compute import Compute, mix_seed
 from histoseek.training.pairs import TrainingPair
 from histoseek.training.recall_at_k import RecallAtK, recalls
+from histoseek.training.slides.data import ReportTargets
 from histoseek.training.slides.distributed import World
 from histoseek.training.slides.learner import Learner, UnreadPairs
 from histoseek.training.slides.loader import BagLoader, move_bags
 from histoseek.training.slides.losses import alike_pairs, contrastive_loss
 from histoseek.training.slides.model import SlideTextModel
-from histoseek.training.slides.report_targets import ReportTargets
 from histoseek.training.slides.sampling import EVALUATION
 
 T = TypeVar("T")

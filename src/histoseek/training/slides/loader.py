@@ -19,10 +19,11 @@ from histoseek.training.slides.sampling import TileClusters, cluster_tiles, samp
 
 @dataclass(frozen=True, slots=True)
 class SlideTiles:
-    """All tiles of a slide: features float32 [N, D], cells int64 [N, 2]."""
+    """All tiles of a slide: features float32 [N, D], cells int64 [N, 2]; has_places: whether these are known."""
 
     features: NDArray[np.float32]
     cells: NDArray[np.int64]
+    has_places: bool
 
 
 class BagLoader:
@@ -55,6 +56,14 @@ class BagLoader:
         self._dimension = self._slide(pair).features.shape[1]
         return self._dimension
 
+    def require_places(self, pairs: Sequence[TrainingPair]) -> None:
+        """Raise InputError, which names the slide, unless all tiles of all slides have coordinates."""
+        for pair, slide in zip(pairs, self._readers.map(self._slide, pairs), strict=True):
+            if not slide.has_places:
+                what = "its features have no coordinates, and regions are places on a slide"
+                advice = "Take feature files with coords and patch_size_level0, or train --model pathsearch"
+                raise InputError(pair.slide_id, what, advice)
+
     def batch(self, pairs: Sequence[TrainingPair], draw: int) -> BagBatch:
         """The sampled bags of B pairs on the CPU, padded to the largest of them.
 
@@ -81,13 +90,13 @@ class BagLoader:
         if pair.slide_id not in self._clusters:
             self._clusters[pair.slide_id] = cluster_tiles(slide.features, pair.slide_id, self._seed)
         chosen = sample_tiles(self._clusters[pair.slide_id], self._tiles, pair.slide_id, self._seed, draw)
-        return SlideTiles(slide.features[chosen], slide.cells[chosen])
+        return SlideTiles(slide.features[chosen], slide.cells[chosen], slide.has_places)
 
     def _slide(self, pair: TrainingPair) -> SlideTiles:
         if pair.slide_id in self._kept:
             return self._kept[pair.slide_id]
         bag = load_pair_bag(pair)
-        slide = SlideTiles(bag.features, cells_of(bag))
+        slide = SlideTiles(bag.features, cells_of(bag), bag.has_places)
         size = slide.features.nbytes + slide.cells.nbytes
         with self._lock:
             if size <= self._room and pair.slide_id not in self._kept:

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from histoseek.encoders.slide.fgcr.architecture import NAME as FGCR
+from histoseek.encoders.slide.fgcr.architecture import FgcrArchitecture
 from histoseek.encoders.slide.pathsearch.architecture import NAME as PATHSEARCH
 from histoseek.encoders.slide.pathsearch.architecture import PathSearchArchitecture
 from histoseek.errors import UnknownEncoder
+
+Size = int | float | tuple[int, ...]
+"""Of a network."""
 
 CONTRASTIVE = "contrastive"
 """The loss that all have: slides against reports."""
@@ -17,15 +22,15 @@ CONTRASTIVE = "contrastive"
 class TrainingRecipe:
     """How slide encoders of a family are trained, unless settings say otherwise.
 
-    losses: the weight of each, by name, that between slides and reports first; sizes: of the network, by the names of
-    its architecture, beside dimension and mosaic_size; prompts: most phrases that regions are aligned with, 0 where
-    there are none; needs_places: whether tiles must have coordinates; floats_per_tile: what a training pass keeps for
-    a tile and dimension.
+    losses: the weight of each, by name, that between slides and reports first; prompt_losses: those that learn what
+    reports say of prompts; prompts: most of them, 0 where there are none; sizes: of the network, by the names of its
+    architecture, beside dimension and mosaic_size; needs_places: whether tiles must have coordinates; floats_per_tile:
+    what a training pass keeps for a tile and dimension.
     """
 
     model: str
     losses: Mapping[str, float]
-    sizes: Mapping[str, int]
+    sizes: Mapping[str, Size]
     epochs: int
     batch: int
     tiles: int
@@ -37,10 +42,11 @@ class TrainingRecipe:
     weight_decay: float = 0.05
     text_layers: int = 3
     prompts: int = 0
+    prompt_losses: tuple[str, ...] = ()
     needs_places: bool = False
 
 
-_PATHSEARCH = PathSearchArchitecture()
+_PATHSEARCH, _FGCR = PathSearchArchitecture(), FgcrArchitecture()
 
 RECIPES: tuple[TrainingRecipe, ...] = (
     TrainingRecipe(
@@ -54,7 +60,32 @@ RECIPES: tuple[TrainingRecipe, ...] = (
         dropout=0.1,
         dimension=_PATHSEARCH.dimension,
         mosaic_size=_PATHSEARCH.mosaic_size,
-        floats_per_tile=50,
+        floats_per_tile=50,  # 24 slides of 512 tiles took 1.65 GiB, which is 47
+    ),
+    TrainingRecipe(
+        model=FGCR,
+        losses={
+            CONTRASTIVE: 1.0,
+            "anchor_prompts": 1.0,
+            "token_alignment": 0.04,
+            "prompt_classes": 1.0,
+            "masked_words": 0.1,
+        },
+        prompt_losses=("anchor_prompts", "prompt_classes"),
+        sizes={
+            name: getattr(_FGCR, name)
+            for name in ("depth", "heads", "head_dimension", "mlp_dimension", "scales", "mask_width")
+        },
+        epochs=150,
+        batch=28,
+        tiles=2048,
+        learning_rate=3e-4,
+        dropout=0.1,
+        dimension=_FGCR.dimension,
+        mosaic_size=_FGCR.mosaic_size,
+        prompts=64,
+        needs_places=True,
+        floats_per_tile=100,
     ),
 )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from histoseek.encoders.slide.base import Architecture
+from histoseek.reports.facts.prompts import Prompt
 from histoseek.training.slides.baselines import Baseline
 from histoseek.training.slides.evaluation import PartScore
 from histoseek.training.slides.settings import TrainingSettings
@@ -30,9 +31,9 @@ class TrainingResult:
 
     state: the trained tensors on the CPU under the published names: `visual.*`, `text_projection.*`, `logit_scale`,
     and of `text_model.*` only what was trained; text_encoder, text_weights: name and weights hash of the tower that
-    these belong to; epochs: how many were run; truncated_reports: longer than the text encoder reads; notes: what
-    the user should know. The test part was scored once, with the final weights, and decided nothing. baselines: what
-    needs no training, judged on the test part as well.
+    these belong to; prompts: that regions were aligned with; epochs: how many were run; truncated_reports: longer than
+    the text encoder reads; notes: what the user should know. The test part was scored once, with the final weights,
+    and decided nothing. baselines: other encoders, judged on the test part as well.
     """
 
     state: Mapping[str, Tensor]
@@ -41,6 +42,7 @@ class TrainingResult:
     text_weights: str
     settings: TrainingSettings
     split: Split
+    prompts: tuple[Prompt, ...]
     best_epoch: int
     epochs: int
     validation: BeforeAfter

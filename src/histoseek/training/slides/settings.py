@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from histoseek.errors import ConfigurationError
 from histoseek.training.compute import Device, Precision
-from histoseek.training.slides.recipes import find_recipe
+from histoseek.training.slides.recipes import Size, find_recipe
 from histoseek.training.split import Shares
 
 # `histoseek train --help` reads the defaults here: what computes is imported by the checks.
@@ -53,7 +53,7 @@ class TrainingSettings:
     text_layers: int = _ABSENT
     dimension: int = _ABSENT
     mosaic_size: int = _ABSENT
-    sizes: Mapping[str, int] = field(default_factory=dict)
+    sizes: Mapping[str, Size] = field(default_factory=dict)
     shares: Shares = field(default_factory=Shares)
     seed: int = 0
     patience: int = 20
@@ -82,14 +82,16 @@ class TrainingSettings:
         for name in BY_MODEL:
             if getattr(self, name) is None:
                 object.__setattr__(self, name, getattr(recipe, name))
-        self._require(not self.prompts or bool(recipe.prompts), "prompts", f"{self.model} has none")
+        self._require(not self.prompts or bool(recipe.prompts), "prompts", f"{self.model} has no prompts")
+        self._require(self.prompts >= bool(recipe.prompts), "prompts", "must be at least 1")
         for kind, defaults in (("losses", recipe.losses), ("sizes", recipe.sizes)):
-            given: Mapping[str, float] = getattr(self, kind)
+            given: Mapping[str, Size] = getattr(self, kind)
             unknown = next((name for name in given if name not in defaults), None)
             if unknown is not None:
                 what = f"{self.model} has no such {'loss' if kind == 'losses' else 'size'}"
                 raise ConfigurationError(f"{kind} {unknown}={given[unknown]}", what, f"It has {', '.join(defaults)}")
-            object.__setattr__(self, kind, {**defaults, **given})
+            fitted = {name: _fit(f"{kind} {name}", value, defaults[name]) for name, value in given.items()}
+            object.__setattr__(self, kind, {**defaults, **fitted})
 
     def _check_training(self) -> None:
         from histoseek.training.slides.sampling import CLUSTERS
@@ -104,7 +106,6 @@ class TrainingSettings:
         self._require(0 <= self.dropout < 1, "dropout", "must be a share below 1")
         self._require(all(0 <= weight < float("inf") for weight in self.losses.values()), "losses", "must be 0 or more")
         self._require(any(self.losses.values()), "losses", "are all switched off")
-        self._require(self.prompts >= 0, "prompts", "must not be negative")
         self._require(self.text_layers >= 0, "text_layers", "must not be negative")
         self._require(self.seed >= 0, "seed", "must not be negative")
         self._require(self.patience >= 1, "patience", "must be at least 1")
@@ -122,3 +123,13 @@ class TrainingSettings:
     def _require(self, holds: bool, name: str, what: str) -> None:
         if not holds:
             raise ConfigurationError(f"{name}={getattr(self, name)}", what, "Change it and start again")
+
+
+def _fit(name: str, value: Size, default: Size) -> Size:
+    """A weight or a size as its default is: a number, a whole one, or several; raises ConfigurationError."""
+    if isinstance(default, tuple):
+        return tuple(value) if isinstance(value, tuple | list) else (int(value),)
+    if isinstance(value, tuple | list) or (isinstance(default, int) and not float(value).is_integer()):
+        kind = "a whole number" if isinstance(default, int) else "a number"
+        raise ConfigurationError(f"{name}={value}", f"is not {kind}", "Change it and start again")
+    return type(default)(value)

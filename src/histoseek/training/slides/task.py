@@ -15,6 +15,7 @@ from histoseek.files import write_atomic
 from histoseek.training.compute import Compute
 from histoseek.training.loop import Moment, TrainingTask
 from histoseek.training.progress import Progress
+from histoseek.training.slides.data import TrainingData
 from histoseek.training.slides.distributed import World
 from histoseek.training.slides.evaluation import Evaluator, pair_codes
 from histoseek.training.slides.history import EpochRow, agree_on_row, epoch_row
@@ -22,10 +23,8 @@ from histoseek.training.slides.learner import Learner
 from histoseek.training.slides.loader import BagLoader
 from histoseek.training.slides.losses import MOST_LOGIT_SCALE
 from histoseek.training.slides.recipes import CONTRASTIVE, find_recipe
-from histoseek.training.slides.report_targets import ReportTargets
 from histoseek.training.slides.settings import TrainingSettings
 from histoseek.training.slides.step import Batch, LearningStep
-from histoseek.training.split import Split
 
 _CPU_BYTES = 4 * 2**30
 """What the activations of a micro-batch may take on a CPU, unless the settings say otherwise."""
@@ -39,18 +38,17 @@ class SlideTask(TrainingTask[Batch, EpochRow]):
     def __init__(
         self,
         learner: Learner,
+        data: TrainingData,
         loader: BagLoader,
-        targets: ReportTargets,
-        split: Split,
         settings: TrainingSettings,
         world: World,
         compute: Compute,
     ) -> None:
-        self._learner, self._loader, self._targets, self._settings = learner, loader, targets, settings
-        self._evaluator = Evaluator(loader, targets, world, compute, settings.seed)
+        self._learner, self._loader, self._targets, self._settings = learner, loader, data.targets, settings
+        self._evaluator = Evaluator(loader, data.targets, world, compute, settings.seed)
         self._world = world
-        self._train, self._validation = split.train, split.validation
-        self._codes = pair_codes(split.train)
+        self._train, self._validation = data.split.train, data.split.validation
+        self._codes = pair_codes(data.split.train)
         micro_batch = choose_micro_batch(settings, world)
         self._progress = Progress[EpochRow](micro_batch)
         self._step = LearningStep(learner, world, compute, settings.seed, micro_batch)

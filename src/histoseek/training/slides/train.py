@@ -44,14 +44,16 @@ def train(
     split = prepare_split(pairs, settings)
     from histoseek.encoders.text.registry import load_tower
     from histoseek.training.loop import WorkFolder
+    from histoseek.training.slides.data import ReportTargets, TrainingData
     from histoseek.training.slides.training_session import run_training
     from histoseek.training.split_table import format_split
 
+    targets = ReportTargets.from_split(split, settings)
     tower = load_tower(text_spec)
     if is_first_process():
         with WorkFolder(work).guard_writes():
             write_atomic(work / "split.csv", format_split(split).encode())
-    return run_training(pairs, split, tower, settings, work, reporter, centre)
+    return run_training(TrainingData(split, targets), tower, settings, work, reporter, centre)
 
 
 def require_packages() -> None:

@@ -17,9 +17,9 @@ from histoseek.settings import get_settings
 from histoseek.training.checkpoint import Identity, hash_parts
 from histoseek.training.compute import Compute, choose_compute
 from histoseek.training.loop import TrainingLoop, WorkFolder
-from histoseek.training.pairs import TrainingPair
 from histoseek.training.progress import Progress
 from histoseek.training.slides.baselines import Floats, judge_baselines
+from histoseek.training.slides.data import ReportTargets, TrainingData
 from histoseek.training.slides.distributed import join_world
 from histoseek.training.slides.evaluation import Evaluator, PartScore
 from histoseek.training.slides.history import EpochRow
@@ -27,8 +27,7 @@ from histoseek.training.slides.learner import Learner, keep_weights
 from histoseek.training.slides.loader import BagLoader
 from histoseek.training.slides.model import SlideTextModel
 from histoseek.training.slides.objectives.build import build_objective
-from histoseek.training.slides.recipes import CONTRASTIVE
-from histoseek.training.slides.report_targets import ReportTargets
+from histoseek.training.slides.recipes import CONTRASTIVE, find_recipe
 from histoseek.training.slides.result import BeforeAfter, TrainingResult
 from histoseek.training.slides.settings import TrainingSettings
 from histoseek.training.slides.task import SlideTask
@@ -40,8 +39,7 @@ _FREE = ("micro_batch", "device", "precision", "checkpoint_steps", "memory_mb", 
 
 
 def run_training(
-    pairs: Sequence[TrainingPair],
-    split: Split,
+    data: TrainingData,
     tower: TextTower,
     settings: TrainingSettings,
     work: Path,
@@ -50,9 +48,9 @@ def run_training(
 ) -> TrainingResult:
     """Train and score, in all processes of the world; centre: of the archive that the pairs are from, None for other
     pairs. Raises as `train` does."""
+    split = data.split
     compute = choose_compute(settings.device, settings.precision)
-    targets = ReportTargets()
-    truncated = tower.count_truncated([pair.report for pair in pairs])
+    truncated = tower.count_truncated([pair.report for pair in data.pairs])
     threads = thread_count(get_settings())
     if get_settings().threads:
         torch.set_num_threads(threads)
@@ -64,40 +62,43 @@ def run_training(
             what = f"smaller than the {world.size} processes"
             raise ConfigurationError(f"batch={settings.batch}", what, "Start fewer processes, or take a larger batch")
         compute = Compute(world.device, compute.bf16)
-        learner = _build_learner(tower, settings, loader.dimension(split.train[0]), compute)
+        if find_recipe(settings.model).needs_places:
+            loader.require_places(data.pairs)
+        learner = _build_learner(tower, data.targets, settings, loader.dimension(split.train[0]), compute)
         start = learner.collect_trained_state()
-        identity = identify_training(
-            settings, pairs, split, f"{tower.card.name} {tower.card.version} {tower.weights_hash}"
-        )
+        identity = identify_training(settings, data, f"{tower.card.name} {tower.card.version} {tower.weights_hash}")
         watched = reporter if world.first else SilentReporter()
-        task = SlideTask(learner, loader, targets, split, settings, world, compute)
+        task = SlideTask(learner, data, loader, settings, world, compute)
         loop = TrainingLoop(task, settings, WorkFolder(work), identity, watched, writes=world.first)
         progress = loop.run()
-        evaluator = Evaluator(loader, targets, world, compute, settings.seed)
+        evaluator = Evaluator(loader, data.targets, world, compute, settings.seed)
         states = (start, progress.best_weights)
         scores = [_scores(evaluator, learner, state, split, progress.micro_batch) for state in states]
         texts = _embed_untrained(evaluator, learner, start, split, progress.micro_batch)
-    result = _result(learner.model, tower, truncated, split, settings, progress, scores)
+    result = _result(learner, tower, truncated, data, settings, progress, scores)
     return replace(result, baselines=judge_baselines(split, texts, settings.seed, centre))
 
 
-def identify_training(
-    settings: TrainingSettings, pairs: Sequence[TrainingPair], split: Split, text_encoder: str
-) -> Identity:
+def identify_training(settings: TrainingSettings, data: TrainingData, text_encoder: str) -> Identity:
     """What a training is; the pairs' reports enter as a hash, their feature files by slide id only, a given split as
-    what it says and not as where it lies."""
+    what it says and not as where it lies, prompts with what the reports say of them."""
     chosen = {name: value for name, value in asdict(settings).items() if name not in _FREE}
     if settings.split is not None:
-        chosen["split"] = format_split(split)
-    ids = sorted((pair.slide_id, pair.case_id, pair.patient_id, pair.diagnosis, pair.report) for pair in pairs)
+        chosen["split"] = format_split(data.split)
+    ids = sorted((pair.slide_id, pair.case_id, pair.patient_id, pair.diagnosis, pair.report) for pair in data.pairs)
     parts = {"settings": hash_parts(chosen), "pairs": hash_parts(ids), "text_encoder": text_encoder}
-    return {"kind": "slides", **parts}
+    targets = data.targets
+    said = [(prompt.concept_id, prompt.text) for prompt in targets.prompts]
+    rows = sorted((report, row.tolist()) for report, row in targets.rows.items())
+    return {"kind": "slides", **parts, "prompts": hash_parts([said, rows])}
 
 
-def _build_learner(tower: TextTower, settings: TrainingSettings, input_dimension: int, compute: Compute) -> Learner:
+def _build_learner(
+    tower: TextTower, targets: ReportTargets, settings: TrainingSettings, input_dimension: int, compute: Compute
+) -> Learner:
     with compute.seed_random(settings.seed, 0, 0):
         model = SlideTextModel(settings.architecture(input_dimension), tower, settings.text_layers, settings.dropout)
-        objective = build_objective(settings)
+        objective = build_objective(model, settings, targets)
     return Learner(model.to(compute.device), objective.to(compute.device), settings.losses[CONTRASTIVE])
 
 
@@ -118,31 +119,33 @@ def _embed_untrained(
 
 
 def _result(
-    model: SlideTextModel,
+    learner: Learner,
     tower: TextTower,
     truncated: int,
-    split: Split,
+    data: TrainingData,
     settings: TrainingSettings,
     progress: Progress[EpochRow],
     scores: Sequence[tuple[PartScore, PartScore]],
 ) -> TrainingResult:
     (validation_before, test_before), (validation_after, test_after) = scores
     stopped = progress.epoch <= settings.epochs
-    guessed = sum(not pair.patient_known for part in (split.train, split.validation, split.test) for pair in part)
+    guessed = sum(not pair.patient_known for pair in data.pairs)
     unsafe = f"{guessed} pairs have no patient id: their cases count as patients, who may be in several parts"
     notes = [
         *([unsafe] if guessed else []),
+        *learner.objective.notes,
         *progress.notes,
         *([f"{truncated} reports are longer than the text encoder reads, and were cut"] if truncated else []),
         *([f"stopped early: no better validation recall in {settings.patience} epochs"] if stopped else []),
     ]
     return TrainingResult(
         state=keep_weights(progress.best_weights),
-        architecture=model.architecture,
+        architecture=learner.model.architecture,
         text_encoder=tower.card.name,
         text_weights=tower.weights_hash,
         settings=settings,
-        split=split,
+        split=data.split,
+        prompts=data.targets.prompts,
         best_epoch=progress.best_epoch,
         epochs=len(progress.rows),
         validation=BeforeAfter(validation_before, validation_after),

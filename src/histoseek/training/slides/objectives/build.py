@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import torch
+
+from histoseek.training.slides.data import ReportTargets
+from histoseek.training.slides.model import SlideTextModel
 from histoseek.training.slides.objective import Objective
+from histoseek.training.slides.objectives.fgcr import FgcrObjective
 from histoseek.training.slides.objectives.pathsearch import MosaicDiversity
 from histoseek.training.slides.settings import TrainingSettings
 
 
-def build_objective(settings: TrainingSettings) -> Objective:
-    """The objective that settings name, its weights drawn at random where it has any."""
+def build_objective(model: SlideTextModel, settings: TrainingSettings, targets: ReportTargets) -> Objective:
+    """The objective of a model as settings weigh it; make it where randomness is seeded."""
+    if settings.model == "fgcr":
+        prompts = [prompt.text for prompt in targets.prompts]
+        return FgcrObjective(model, prompts, torch.from_numpy(targets.balance), settings.losses)
     return MosaicDiversity(settings.losses["diversity"])
