@@ -84,14 +84,8 @@ class TrainingSettings:
                 object.__setattr__(self, name, getattr(recipe, name))
         self._require(not self.prompts or bool(recipe.prompts), "prompts", f"{self.model} has no prompts")
         self._require(self.prompts >= bool(recipe.prompts), "prompts", "must be at least 1")
-        for kind, defaults in (("losses", recipe.losses), ("sizes", recipe.sizes)):
-            given: Mapping[str, Size] = getattr(self, kind)
-            unknown = next((name for name in given if name not in defaults), None)
-            if unknown is not None:
-                what = f"{self.model} has no such {'loss' if kind == 'losses' else 'size'}"
-                raise ConfigurationError(f"{kind} {unknown}={given[unknown]}", what, f"It has {', '.join(defaults)}")
-            fitted = {name: _fit(f"{kind} {name}", value, defaults[name]) for name, value in given.items()}
-            object.__setattr__(self, kind, {**defaults, **fitted})
+        object.__setattr__(self, "losses", _merge("loss", self.losses, recipe.losses))
+        object.__setattr__(self, "sizes", _merge("size", self.sizes, recipe.sizes))
 
     def _check_training(self) -> None:
         from histoseek.training.slides.sampling import CLUSTERS
@@ -104,7 +98,9 @@ class TrainingSettings:
         self._require(0 <= self.warmup < 1, "warmup", "must be a share below 1")
         self._require(self.clip_norm > 0, "clip_norm", "must be positive")
         self._require(0 <= self.dropout < 1, "dropout", "must be a share below 1")
-        self._require(all(0 <= weight < float("inf") for weight in self.losses.values()), "losses", "must be 0 or more")
+        for name, weight in self.losses.items():
+            if not 0 <= weight < float("inf"):
+                raise ConfigurationError(f"loss {name}={weight:g}", "must not be negative", "0 switches it off")
         self._require(any(self.losses.values()), "losses", "are all switched off")
         self._require(self.text_layers >= 0, "text_layers", "must not be negative")
         self._require(self.seed >= 0, "seed", "must not be negative")
@@ -123,6 +119,15 @@ class TrainingSettings:
     def _require(self, holds: bool, name: str, what: str) -> None:
         if not holds:
             raise ConfigurationError(f"{name}={getattr(self, name)}", what, "Change it and start again")
+
+
+def _merge(kind: str, given: Mapping[str, Size], defaults: Mapping[str, Size]) -> dict[str, Size]:
+    """The weights of losses, or the sizes, of a model with those that are given; raises ConfigurationError for names
+    that it does not have."""
+    unknown = next((name for name in given if name not in defaults), None)
+    if unknown is not None:
+        raise ConfigurationError(f"{kind} {unknown}", f"this model has no such {kind}", f"It has {', '.join(defaults)}")
+    return {**defaults, **{name: _fit(f"{kind} {name}", value, defaults[name]) for name, value in given.items()}}
 
 
 def _fit(name: str, value: Size, default: Size) -> Size:
