@@ -32,6 +32,7 @@ pytest.importorskip("transformers")
 from histoseek.encoders.devices import import_transformers  # noqa: E402
 from histoseek.encoders.text.encoding import TowerEncoder  # noqa: E402
 from histoseek.encoders.text.tower import TextTower, Tokens  # noqa: E402
+from histoseek.encoders.token_rows import TextTokenizer, read_word_pieces  # noqa: E402
 
 transformers = import_transformers()
 
@@ -171,6 +172,16 @@ def test_minilm_equals_masked_mean_of_bert(torch_runtime: None, minilm: TextTowe
 def test_minilm_knows_what_is_alike(torch_runtime: None, minilm: TextTower) -> None:
     vectors = TowerEncoder(minilm).encode(["renal cell carcinoma", "kidney cancer", "bicycle"])
     assert vectors[0] @ vectors[1] > 0.5 > vectors[0] @ vectors[2]
+
+
+def test_tokenizers_tell_their_mask_and_special_tokens(
+    minilm: TextTower, short_tower: TextTower, tmp_path: Path
+) -> None:
+    assert (minilm.tokenizer.mask_id, minilm.tokenizer.special_ids) == (103, (0, 100, 101, 102, 103))
+    assert (short_tower.tokenizer.mask_id, short_tower.tokenizer.special_ids) == (4, (0, 1, 2, 3, 4))
+    (tmp_path / "vocab.txt").write_text("\n".join(token for token in VOCABULARY if token != "[MASK]"), encoding="utf-8")
+    tokenizer = TextTokenizer(read_word_pieces(tmp_path / "vocab.txt"), 16, 0)
+    assert tokenizer.mask_id is None and tokenizer.special_ids == (0, 1, 2, 3)
 
 
 def test_vectors_are_the_same_in_every_batch(torch_runtime: None, minilm: TextTower) -> None:

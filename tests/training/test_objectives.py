@@ -22,7 +22,7 @@ from histoseek.training.slides.objective import SILENT, STATED, UNKNOWN, Embedde
 from histoseek.training.slides.objectives.draws import draw_places
 from histoseek.training.slides.objectives.fgcr import FgcrObjective
 from histoseek.training.slides.objectives.pathsearch import MosaicDiversity
-from histoseek.training.slides.objectives.prompt_losses import SHARPNESS, AnchorPromptLoss, smooth_maximum
+from histoseek.training.slides.objectives.prompt_losses import AnchorPromptLoss, log_mean_exp
 from histoseek.training.slides.objectives.token_alignment import TokenAlignmentLoss
 from tests.training.helpers import CARD, SMALL, WordTokenizer, WordTransformer
 
@@ -142,7 +142,7 @@ def naive_anchor_prompts(
             logits = [
                 float(own.log_scale.exp()) * cosine(r, prompt) + float(own.bias) for r in naive_regions(made, pair)
             ]
-            pooled = math.log(sum(math.exp(SHARPNESS * z) for z in logits) / len(logits)) / SHARPNESS
+            pooled = math.log(sum(map(math.exp, logits)) / len(logits))
             weight = float(objective._balance[targets[place], place])
             total += weight * binary_entropy(pooled, targets[place] == STATED) / len(PROMPTS)
     return total
@@ -362,11 +362,11 @@ def test_gradients_are_those_of_differences() -> None:
 @given(st.integers(1, 6), st.integers(1, 40))
 def test_pooling_does_not_depend_on_how_often_a_region_is_there(kinds: int, copies: int) -> None:
     logits = torch.randn(1, kinds, 2, generator=torch.Generator().manual_seed(kinds))
-    once = smooth_maximum(logits, torch.ones(1, kinds, dtype=torch.bool))
-    often = smooth_maximum(logits.repeat(1, copies, 1), torch.ones(1, kinds * copies, dtype=torch.bool))
+    once = log_mean_exp(logits, torch.ones(1, kinds, dtype=torch.bool))
+    often = log_mean_exp(logits.repeat(1, copies, 1), torch.ones(1, kinds * copies, dtype=torch.bool))
     torch.testing.assert_close(often, once, rtol=1e-4, atol=1e-5)
     assert (once <= logits.amax(1) + 1e-6).all() and (once >= logits.mean(1) - 1e-6).all()
-    assert (logits.amax(1) - once <= math.log(kinds) / SHARPNESS + 1e-6).all()
+    assert (logits.amax(1) - once <= math.log(kinds) + 1e-6).all()
 
 
 @pytest.mark.parametrize("name", list(ALL))

@@ -12,8 +12,7 @@ from histoseek.encoders.text.tower import TextTower, Tokens
 
 
 class MaskedWordsLoss(nn.Module):
-    """Masked language modelling (BERT, Devlin et al. 2019, arXiv 1810.04805): what stood at
-    hidden places, by cross-entropy.
+    """Masked language modelling (BERT, Devlin et al. 2019, arXiv 1810.04805): what stood at hidden places?
 
     All hidden tokens become the mask token: to leave or exchange some gains nothing (Wettig et al. 2023, arXiv
     2202.08005). The head is BERT's, its last matrix the tower's own table of words, scaled so that logits start with

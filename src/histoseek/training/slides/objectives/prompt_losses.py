@@ -10,10 +10,6 @@ from torch.nn import functional
 
 from histoseek.training.slides.objective import SILENT, STATED, UNKNOWN
 
-SHARPNESS = 1.0
-"""Of the smooth maximum over regions: what one region alone shows costs at most log(regions) / SHARPNESS in logits
-(docs/decisions/0082)."""
-
 START_SCALE = 10.0
 """Where the learned factor of cosines starts (SigLIP, Zhai et al. 2023, arXiv 2303.15343)."""
 
@@ -22,7 +18,7 @@ class AnchorPromptLoss(nn.Module):
     """Whether any region of a slide shows a prompt, learnt from what the report says of it.
 
     Multiple instance learning: logits scale * cosine + bias of each region (SigLIP; the bias starts at 0, not at -10,
-    since labels are balanced), pooled by `smooth_maximum`, then binary cross-entropy. Scale and bias serve the training
+    since labels are balanced), pooled by `log_mean_exp`, then binary cross-entropy. Scale and bias serve the training
     alone: scores in an archive are cosines, and calibrated there.
     """
 
@@ -35,7 +31,7 @@ class AnchorPromptLoss(nn.Module):
         """The loss summed over b slides: anchors [b, M, D] and prompts [P, D] of length one; mask: bool [b, M], true
         for at least one anchor of each slide; targets: [b, P]; balance: [2, P]."""
         logits = self.log_scale.exp() * anchors @ prompts.T + self.bias
-        return prompt_entropy(smooth_maximum(logits, mask), targets, balance)
+        return prompt_entropy(log_mean_exp(logits, mask), targets, balance)
 
 
 class PromptClassLoss(nn.Module):
@@ -54,14 +50,13 @@ class PromptClassLoss(nn.Module):
         return torch.stack(losses).mean()
 
 
-def smooth_maximum(logits: Tensor, mask: Tensor) -> Tensor:
-    """Pool logits [b, M, P] over regions, mask bool [b, M], to [b, P].
+def log_mean_exp(logits: Tensor, mask: Tensor) -> Tensor:
+    """Pool logits [b, M, P] over regions, mask bool [b, M], to [b, P]: log(mean(exp(z))), between mean and maximum.
 
-    log(mean(exp(r z))) / r (Pinheiro and Collobert 2015, arXiv 1411.6228) with r = SHARPNESS: between mean and maximum.
-    Unlike a noisy-or, M regions that look the same are worth what one is, and all regions have a gradient.
+    Log-sum-exp pooling (Pinheiro and Collobert 2015, arXiv 1411.6228) with their r = 1; sharper and flatter found
+    fewer regions (docs/decisions/0082). Unlike a noisy-or, M regions that look the same are worth what one is.
     """
-    hidden = (SHARPNESS * logits).masked_fill(~mask.unsqueeze(-1), -torch.inf)
-    return (hidden.logsumexp(1) - mask.sum(1, keepdim=True).log()) / SHARPNESS
+    return logits.masked_fill(~mask.unsqueeze(-1), -torch.inf).logsumexp(1) - mask.sum(1, keepdim=True).log()
 
 
 def prompt_entropy(logits: Tensor, targets: Tensor, balance: Tensor) -> Tensor:

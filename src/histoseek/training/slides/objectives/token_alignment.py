@@ -10,11 +10,11 @@ ATTENTION_SHARPNESS = 9.0
 """Factor of cosines in the attention at the start (SCAN, Lee et al. 2018, arXiv 1803.08024)."""
 
 TEMPERATURE = 0.1
-"""Of the contrast inside a pair (MGCA, Wang et al. 2022, arXiv 2210.06044)."""
+"""Of the contrast inside a pair."""
 
 
 class TokenAlignmentLoss(nn.Module):
-    """Cross-attention token alignment: InfoNCE inside a pair (MGCA, arXiv 2210.06044; FGCR).
+    """Cross-attention token alignment (FGCR; MGCA, Wang et al. 2022, arXiv 2210.06044): InfoNCE inside a pair.
 
     One attention serves both directions: the affinity of a region and a word is the product of their projections by
     one learned matrix, which starts as the identity. Softmax over words gives each region its words, softmax over
@@ -38,9 +38,9 @@ class TokenAlignmentLoss(nn.Module):
         affinity = ATTENTION_SHARPNESS * (anchors @ self.projection.T) @ (words @ self.projection.T).transpose(1, 2)
         words_seen = _attend(affinity, words, word_mask)
         regions_named = _attend(affinity.transpose(1, 2), anchors, anchor_mask)
-        alone = torch.eye(anchors.shape[1], dtype=torch.bool, device=anchors.device)
-        by_regions = _contrast(anchors, words_seen, anchor_mask, alone)
-        by_words = _contrast(words, regions_named, word_mask, ids[:, :, None] == ids[:, None])
+        numbers = torch.arange(anchors.shape[1], device=anchors.device).expand(len(anchors), -1)
+        by_regions = _contrast(anchors, words_seen, anchor_mask, numbers)
+        by_words = _contrast(words, regions_named, word_mask, ids)
         present = anchor_mask.any(1) & word_mask.any(1)
         return ((by_regions + by_words) / 2 * present).sum()
 
@@ -52,13 +52,14 @@ def _attend(affinity: Tensor, values: Tensor, mask: Tensor) -> Tensor:
     return functional.normalize(hidden.softmax(-1) @ values, dim=-1)
 
 
-def _contrast(vectors: Tensor, counterparts: Tensor, mask: Tensor, alike: Tensor) -> Tensor:
-    """Mean over items and both directions of InfoNCE inside each pair, [b], for [b, K, D] each; mask: bool [b, K];
-    alike: bool [b, K, K] or [K, K], items that are not each other's negatives."""
+def _contrast(vectors: Tensor, counterparts: Tensor, mask: Tensor, kinds: Tensor) -> Tensor:
+    """Mean over items and both directions of InfoNCE inside each pair, [b], for vectors [b, K, D] and as many
+    counterparts; mask: bool [b, K]; kinds: int64 [b, K], items of one kind are not each other's negatives."""
     logits = vectors @ counterparts.transpose(1, 2) / TEMPERATURE
     right = logits.diagonal(dim1=1, dim2=2)
     itself = torch.eye(logits.shape[1], dtype=torch.bool, device=logits.device)
-    hidden = logits.masked_fill(~mask.unsqueeze(1) | alike & ~itself, torch.finfo(logits.dtype).min)
-    other = logits.masked_fill(~mask.unsqueeze(-1) | alike & ~itself, torch.finfo(logits.dtype).min)
-    losses = (hidden.logsumexp(2) + other.logsumexp(1)) / 2 - right
-    return (losses * mask).sum(1) / mask.sum(1).clamp(min=1)
+    unfit = (kinds[:, :, None] == kinds[:, None]) & ~itself
+    lowest = torch.finfo(logits.dtype).min
+    forth = logits.masked_fill(unfit | ~mask.unsqueeze(1), lowest).logsumexp(2)
+    back = logits.masked_fill(unfit | ~mask.unsqueeze(2), lowest).logsumexp(1)
+    return (((forth + back) / 2 - right) * mask).sum(1) / mask.sum(1).clamp(min=1)
