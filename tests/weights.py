@@ -26,16 +26,23 @@ def slide_tensors(architecture: PathSearchArchitecture, seed: int = 0) -> dict[s
     }
 
 
-def small_weights(seed: int = 0, mode: Mode = "masked", *, texts: bool = False, name: str = "small") -> Weights:
+def small_weights(
+    seed: int = 0,
+    mode: Mode = "masked",
+    *,
+    texts: bool = False,
+    name: str = "small",
+    architecture: PathSearchArchitecture = SMALL,
+) -> Weights:
     """Weights of a small network, with a projection of MiniLM's vectors into its space if asked for."""
-    tensors = slide_tensors(SMALL, seed)
+    tensors = slide_tensors(architecture, seed)
     if texts:
-        rng = np.random.default_rng(seed)
-        tensors["text_projection.weight"] = rng.standard_normal((32, 384)).astype(np.float32)
-        tensors["text_projection.bias"] = rng.standard_normal(32).astype(np.float32)
+        rng, dimension = np.random.default_rng(seed), architecture.dimension
+        tensors["text_projection.weight"] = rng.standard_normal((dimension, 384)).astype(np.float32)
+        tensors["text_projection.bias"] = rng.standard_normal(dimension).astype(np.float32)
     card = WeightsCard(
         name=name,
-        architecture=SMALL,
+        architecture=architecture,
         mode=mode,
         features=FeatureSpace("test"),
         text=TextPart("minilm", 384) if texts else None,

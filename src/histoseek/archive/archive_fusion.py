@@ -34,8 +34,10 @@ def load_distance(archive: ArchiveFolder, name: str) -> Distance:
 
     Raises ConfigurationError for an unknown name.
     """
-    distance = get_distance(name)
-    if name not in FUSED or archive.space is None:
+    if archive.space is None:
+        return get_distance(name)
+    distance = get_distance(name).side_by_side(archive.space.side_by_side)
+    if name not in FUSED:
         return distance
     distance = know_background(distance, archive.store)
     fusion = archive.fusion
@@ -84,7 +86,8 @@ def measure_fusion(archive: ArchiveFolder, seed: int = 0) -> ArchiveFusion | Non
     owners = np.unique([name_owner(record) for record in records], return_inverse=True)[1]
     last, distances = archive.fusion, []
     for name in FUSED:
-        statistics = measure_distance_parts(store, know_background(get_distance(name), store, ids), ids, owners, seed)
+        distance = know_background(get_distance(name).side_by_side(space.side_by_side), store, ids)
+        statistics = measure_distance_parts(store, distance, ids, owners, seed)
         if statistics is None:
             return None
         before = (last.find(name) if last else None) or DistanceParts(name, *statistics)

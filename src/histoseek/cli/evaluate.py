@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from histoseek.cli.align import UNDEFINED, format_interval, format_number, print_recalls
+from histoseek.cli.align import UNDEFINED, format_interval, format_number, print_recalls, print_side_by_side
 from histoseek.cli.options import LabelOption, WhereOption, read_defaults, read_settings
 from histoseek.errors import ConfigurationError
 from histoseek.evaluation.settings import DEFAULT_SYSTEMS, EvaluationSpec, ProtocolName, ProtocolSpec
@@ -148,7 +148,9 @@ def _print_evaluation(evaluation: Evaluation) -> None:
     print(format_table(columns, rows, get_terminal_width()))
     for check in evaluation.site_checks:
         print(check.sentence)
-    if evaluation.cross_modal:
+    if evaluation.cross_modal_encoders:
+        print_side_by_side({"both": evaluation.cross_modal, **evaluation.cross_modal_encoders})
+    elif evaluation.cross_modal:
         print_recalls(evaluation.cross_modal)
 
 

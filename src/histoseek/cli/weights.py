@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from histoseek.cli.options import ArchiveOption, JsonOption
+from histoseek.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from histoseek.encoders.weights import Weights, WeightsCard
@@ -75,6 +76,35 @@ def _read_weights(file: Path, name: str | None, stated: dict[str, Any], request:
     return Weights(replace(published.card, features=replace(published.card.features, **given)), published.tensors)
 
 
+@weights.command()
+def pair(
+    first: NameArgument,
+    second: NameArgument,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="File of both; its name is that of the pair.")],
+    share: Annotated[
+        float, typer.Option(help="Share of the first in all similarities; the second has the rest.")
+    ] = 0.5,
+) -> None:
+    """Put two slide encoders of the same tile features side by side, in one file.
+
+    An archive with it has the vectors and mosaics of both, and ranks by the weighted mean of both.
+    """
+    from histoseek.encoders.library import find_weights
+    from histoseek.encoders.pairing import pair_weights
+    from histoseek.encoders.weights import SUFFIX, save_weights
+
+    path = out if out.suffix == SUFFIX else out.with_name(out.name + SUFFIX)
+    if path.exists():
+        raise ConfigurationError(f"--out {path}", "already exists", "Choose another name, or move it away")
+    paired = pair_weights(find_weights(first), find_weights(second), path.stem, share)
+    try:
+        save_weights(paired, path)
+    except OSError as error:
+        what = error.strerror or "cannot be written"
+        raise ConfigurationError(f"--out {path}", what, "Choose another place") from error
+    print(f"{paired.card.name}: {paired.card.source}; {_summarize(paired.card)}; in {path}")
+
+
 @weights.command("list")
 def list_(as_json: JsonOption = False) -> None:
     """List the weights in the library."""
@@ -104,13 +134,7 @@ def show(name: NameArgument, as_json: JsonOption = False) -> None:
     if as_json:
         print(json.dumps(facts, indent=1))
         return
-    metrics, training = facts.pop("metrics"), facts.pop("training")
-    for key, value in facts.items():
-        text = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
-        print(f"{key.replace('_', ' ')}: {'' if text is None else text}")
-    for metric in metrics:
-        print(f"  {metric['name']}: {_format_metric(metric)}")
-    _print_training(training)
+    _print_card(facts)
 
 
 @weights.command()
@@ -125,6 +149,23 @@ def use(
     from histoseek.cli.reencode import reencode
 
     reencode(archive, weights=name, text_encoder=text_encoder)
+
+
+def _print_card(facts: dict[str, Any]) -> None:
+    """A card as `plain` gives it; of a pair what is said of both, then each card."""
+    parts, metrics, training = (facts.pop(name) for name in ("parts", "metrics", "training"))
+    if parts:
+        del facts["architecture"]
+    for key, value in facts.items():
+        text = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
+        print(f"{key.replace('_', ' ')}: {'' if text is None else text}")
+    for metric in metrics:
+        print(f"  {metric['name']}: {_format_metric(metric)}")
+    if not parts:
+        _print_training(training)
+    for name, part in zip(("first", "second"), parts, strict=False):
+        print(f"{name} of the pair:")
+        _print_card(part)
 
 
 def _summarize(card: WeightsCard) -> str:

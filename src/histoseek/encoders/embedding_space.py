@@ -6,6 +6,8 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 
+from histoseek.encoders.side_by_side import SideBySide
+
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingSpace:
@@ -18,7 +20,8 @@ class EmbeddingSpace:
 
     Where mosaics are made of the tiles themselves, in a space apart from the global vectors', `mosaic_centre` is the
     hash of what is subtracted from the tiles' features, and `mosaic_dimension` theirs. Where slides are encoded at a
-    coarser spacing as well, `context_centre` is the hash of what is subtracted there.
+    coarser spacing as well, `context_centre` is the hash of what is subtracted there. Where two slide encoders lie
+    side by side, `first_dimension` and `first_share` are those of the first; `slide_weights` is the hash of both.
     """
 
     tile_encoder: str
@@ -38,16 +41,20 @@ class EmbeddingSpace:
     mosaic_dimension: int = 0
     context_spacing_um_per_px: float = 0.0
     context_centre: str = "none"
+    first_dimension: int = 0
+    first_share: float = 0.0
 
     @property
     def fingerprint(self) -> str:
-        """A short hash of all parts; spaces without mosaics apart or a coarser spacing have that which they had before
-        there were any."""
+        """A short hash of all parts; spaces without mosaics apart, a coarser spacing or two encoders have that which
+        they had before there were any."""
         parts = asdict(self)
         if not self.has_tile_mosaics:
             del parts["mosaic_centre"], parts["mosaic_dimension"]
         if not self.has_context:
             del parts["context_spacing_um_per_px"], parts["context_centre"]
+        if self.side_by_side is None:
+            del parts["first_dimension"], parts["first_share"]
         text = json.dumps(parts, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -66,6 +73,8 @@ class EmbeddingSpace:
             mosaic_dimension=self.mosaic_dimension,
             context_spacing_um_per_px=self.context_spacing_um_per_px,
             context_centre=self.context_centre,
+            first_dimension=self.first_dimension,
+            first_share=self.first_share,
         ).fingerprint
 
     @property
@@ -77,6 +86,13 @@ class EmbeddingSpace:
     def has_context(self) -> bool:
         """Whether slides have vectors at a coarser spacing as well."""
         return self.context_spacing_um_per_px > 0
+
+    @property
+    def side_by_side(self) -> SideBySide | None:
+        """Where the vectors of two slide encoders lie, None for one encoder."""
+        if not self.first_dimension:
+            return None
+        return SideBySide(self.first_dimension, self.dimension - self.first_dimension, self.first_share)
 
     @property
     def centre(self) -> str:

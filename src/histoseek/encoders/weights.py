@@ -16,12 +16,21 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from histoseek.bounds import format_bytes, require_file_bytes
-from histoseek.encoders.alignment import Affine, Alignment, SharedRecall
+from histoseek.encoders.alignment import Affine, Alignment, SharedRecall, join_alignments
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.slide.base import VISUAL, Architecture, SlideEncoder, SlideModel, Tensors
+from histoseek.encoders.slide.paired.architecture import PairedArchitecture
+from histoseek.encoders.slide.paired.family import PREFIXES
 from histoseek.encoders.slide.registry import FAMILIES, find_family
 from histoseek.equality import EqualByContent
-from histoseek.errors import HistoseekError, SpaceMismatch, UnknownEncoder, UnknownWeights, WeightsError
+from histoseek.errors import (
+    ConfigurationError,
+    HistoseekError,
+    SpaceMismatch,
+    UnknownEncoder,
+    UnknownWeights,
+    WeightsError,
+)
 from histoseek.files import make_folder, write_atomic
 
 SUFFIX = ".safetensors"
@@ -130,7 +139,8 @@ class WeightsCard:
     """What a weights file says about itself.
 
     family: the kind of slide encoder, as its architecture has it; mode: in which of the family's ways it is computed;
-    created: UTC; sha256: of the tensors' file; training: None where it was another program's, or an older version's.
+    created: UTC; sha256: of the tensors' file; training: None where it was another program's, or an older version's,
+    and for a pair; parts: the cards of both weights that a pair is made of, none else.
     """
 
     name: str
@@ -148,17 +158,31 @@ class WeightsCard:
     metrics: tuple[CardMetric, ...] = ()
     sha256: str = ""
     training: TrainingFacts | None = None
+    parts: tuple[WeightsCard, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "family", self.architecture.family)
+        sizes = self.architecture
+        stated = [(each.family, each.mode, each.architecture) for each in self.parts]
+        pair = [sizes.first, sizes.second] if isinstance(sizes, PairedArchitecture) else []
+        if stated != [(each.family, each.mode, each.architecture) for each in pair]:
+            raise ValueError("architecture and parts of the card are not of the same encoders")
         texts = (self.name, self.data, self.licence, self.source, self.features.tile_encoder, self.sha256)
         if self.mode not in find_family(self.family).modes or not all(isinstance(text, str) for text in texts):
             raise ValueError("mode or a text of the card is not what it should be")
 
     @property
     def fingerprint(self) -> str:
-        """Short hash of tensors and mode, part of the embedding space."""
-        return hashlib.sha256(f"{self.sha256} {self.mode}".encode()).hexdigest()[:16]
+        """Short hash of tensors and mode, of a pair also of both parts and their share; part of the embedding space."""
+        facts = [self.sha256, self.mode, *(part.fingerprint for part in self.parts)]
+        if isinstance(self.architecture, PairedArchitecture):
+            facts.append(repr(self.architecture.share))
+        return hashlib.sha256(" ".join(facts).encode()).hexdigest()[:16]
+
+    @property
+    def trained(self) -> tuple[WeightsCard, ...]:
+        """The cards of what was trained by itself: both parts of a pair, else this one."""
+        return self.parts or (self,)
 
     @property
     def shared_recall(self) -> SharedRecall | None:
@@ -188,15 +212,26 @@ class Weights(EqualByContent):
         """The tensors whose names begin with `prefix`, without it."""
         return {name.removeprefix(prefix): value for name, value in self.tensors.items() if name.startswith(prefix)}
 
+    def split(self) -> tuple[Weights, ...]:
+        """Both weights that a pair is made of, as they were; these alone for others."""
+        if not self.card.parts:
+            return (self,)
+        return tuple(Weights(card, self.part(prefix)) for card, prefix in zip(self.card.parts, PREFIXES, strict=True))
+
     def build_slide_encoder(self) -> SlideEncoder:
         """The slide encoder of these weights; raises WeightsError when names or shapes don't fit the card."""
         card = self.card
-        model = SlideModel(card.name, card.architecture, card.mode, self.part(VISUAL))
+        tensors = self.tensors if card.parts else self.part(VISUAL)
+        model = SlideModel(card.name, card.architecture, card.mode, tensors)
         return find_family(card.family).build(model)
 
     @property
     def alignment(self) -> Alignment | None:
-        """The shared space that was trained: slides as they are, texts through the projection."""
+        """The shared space that was trained: slides as they are, texts through the projection; of a pair both spaces
+        side by side, or that of the one which has texts."""
+        if isinstance(self.card.architecture, PairedArchitecture):
+            first, second = self.split()
+            return join_alignments(first.alignment, second.alignment, self.card.architecture.layout)
         part = self.part(TEXT_PROJECTION)
         if not part:
             return None
@@ -226,6 +261,9 @@ def load_card(path: Path) -> WeightsCard:
     except UnknownEncoder as error:
         what = f"is for slide encoders of the family {error.name!r}, known are {', '.join(error.known)}"
         raise WeightsError(card_path(path), what, "Update histoseek, or use other weights") from error
+    except ConfigurationError as error:
+        what = f"states what can't be: {error.where}: {error.what}"
+        raise WeightsError(card_path(path), what, "Get the file again") from error
     except HistoseekError:
         raise
     except (ArithmeticError, AttributeError, LookupError, OSError, RecursionError, ValueError, TypeError) as error:
@@ -249,7 +287,7 @@ def require_features(card: WeightsCard, recipe: Recipe) -> None:
     """Raise SpaceMismatch when a recipe makes other features than the weights were trained on."""
     encoder = recipe.encoder.removeprefix("features:")
     trained_on = card.features.tile_encoder
-    if trained_on != UNKNOWN_ENCODER and _simplify(encoder) != _simplify(trained_on):
+    if trained_on != UNKNOWN_ENCODER and simplify_encoder_name(encoder) != simplify_encoder_name(trained_on):
         raise SpaceMismatch(f"weights {card.name}", "tile encoder", encoder, trained_on)
     spacing = card.features.spacing_um_per_px
     if spacing and abs(spacing - recipe.spacing_um_per_px) > 0.01 * spacing:
@@ -270,7 +308,7 @@ def _hash_ids(salt: str, patient: str, slide_id: str) -> set[str]:
     return {blake2b(text.encode(errors="replace"), key=salt.encode(), digest_size=8).hexdigest() for text in texts}
 
 
-def _simplify(name: str) -> str:
+def simplify_encoder_name(name: str) -> str:
     """An encoder's name without what people write differently: "CONCH v1.5" is "conch_v15"."""
     return "".join(character for character in name.lower() if character.isalnum())
 
@@ -292,5 +330,6 @@ def _card(data: dict[str, Any]) -> WeightsCard:
         "text": TextPart(**data["text"]) if data["text"] else None,
         "metrics": tuple(CardMetric(**metric) for metric in data["metrics"]),
         "training": _parse_training(data["training"]) if data.get("training") else None,
+        "parts": tuple(_card(part) for part in data.get("parts", ())),
     }
     return WeightsCard(**{**{name: value for name, value in data.items() if name != "family"}, **parts})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -32,7 +32,7 @@ from histoseek.evaluation.scores import Scores, score
 from histoseek.evaluation.settings import DEFAULT_SYSTEMS, EvaluationSpec
 from histoseek.evaluation.significance import SystemComparison, compare, holm
 from histoseek.evaluation.systems.base import System
-from histoseek.evaluation.systems.registry import make_systems
+from histoseek.evaluation.systems.registry import BOTH, list_encoders, make_systems
 from histoseek.evaluation.systems.tuned import Tuned
 from histoseek.progress import Reporter, SilentReporter
 from histoseek.statistics.intervals import FEW_PATIENTS
@@ -52,6 +52,8 @@ Floats = NDArray[np.float64]
 
 Booleans = NDArray[np.bool_]
 
+Vectors = NDArray[np.float32]
+
 BINS = 10
 
 
@@ -66,14 +68,14 @@ def evaluate(archive: ArchiveFolder, spec: EvaluationSpec, reporter: Reporter | 
     folds, seen = make_folds(cohort, spec.protocol), find_seen_slides(cohort, spec)
     if seen is not None and not spec.all_patients and spec.protocol.name != "fixed":
         folds = leave_out_seen(folds, seen)
-    systems = make_systems(_list_wanted(cohort.archive, spec), cohort, spec.seed)
+    systems = make_systems(_list_wanted(cohort, spec), cohort, spec.seed)
     reporter.expect(len(systems) * sum(len(fold.queries) for fold in folds))
     rankings = [_rank_folds(system, folds, cohort, reporter) for system in systems]
     results = tuple(
         _score_system(system, cohort, ranking, spec.seed) for system, ranking in zip(systems, rankings, strict=True)
     )
     first, neighbours = results[0], rankings[0][0]
-    recalls, notes = measure_cross_modal(cohort, spec.seed, None if spec.all_patients else seen)
+    directions, notes = measure_cross_modal(cohort, spec.seed, None if spec.all_patients else seen)
     checks, skip_notes = _check_sites(cohort, systems[0], folds, (neighbours, first.scores), spec)
     return Evaluation(
         subject=_describe_subject(cohort, folds, spec),
@@ -82,7 +84,8 @@ def evaluate(archive: ArchiveFolder, spec: EvaluationSpec, reporter: Reporter | 
         results=results,
         comparisons=_compare_systems(results, cohort, spec.seed),
         site_checks=checks,
-        cross_modal=recalls,
+        cross_modal=directions.get(BOTH, ()),
+        cross_modal_encoders={name: recalls for name, recalls in directions.items() if name != BOTH},
         leaks=(*find_leaks(cohort.records), *find_twins(cohort.records, cohort.global_vectors)),
         worst=_find_worst(cohort, neighbours, spec.worst),
         map=_make_map(cohort, spec),
@@ -96,10 +99,14 @@ def evaluate(archive: ArchiveFolder, spec: EvaluationSpec, reporter: Reporter | 
     )
 
 
-def _list_wanted(archive: ArchiveFolder, spec: EvaluationSpec) -> tuple[str, ...]:
-    """The systems that are asked for; where none were, that by which a tuned archive ranks comes first."""
-    is_tuned = archive.tuning is not None and archive.tuning.column == spec.label
-    return (Tuned.name, *DEFAULT_SYSTEMS) if is_tuned and spec.systems == DEFAULT_SYSTEMS else spec.systems
+def _list_wanted(cohort: Cohort, spec: EvaluationSpec) -> tuple[str, ...]:
+    """The systems that are asked for; where none were, that by which a tuned archive ranks comes first, and both
+    encoders of an archive that has two come behind the usual way."""
+    if spec.systems != DEFAULT_SYSTEMS:
+        return spec.systems
+    tuning, (usual, *others) = cohort.archive.tuning, DEFAULT_SYSTEMS
+    is_tuned = tuning is not None and tuning.column == spec.label
+    return (*((Tuned.name,) if is_tuned else ()), usual, *(list_encoders(cohort) or ()), *others)
 
 
 def _rank_folds(system: System, folds: Sequence[Fold], cohort: Cohort, reporter: Reporter) -> tuple[Neighbours, float]:
@@ -303,32 +310,44 @@ def _name_equals(results: Sequence[SystemResult]) -> tuple[str, ...]:
 
 def measure_cross_modal(
     cohort: Cohort, seed: int, seen: SeenSlides | None = None
-) -> tuple[tuple[RecallAtK, ...], tuple[str, ...]]:
+) -> tuple[Mapping[str, tuple[RecallAtK, ...]], tuple[str, ...]]:
     """Recalls in four directions over the cohort's slides that have a report, and what is to be said of them.
 
-    An alignment in closed form was fitted on these very pairs, so it is fitted anew in patient-wise folds. Of trained
-    weights only the pairs count that their training has not seen; where it is not known who that is, it is said.
+    Under BOTH those of the archive, and in an archive of two encoders those of each under its name. An alignment in
+    closed form was fitted on these very pairs, so it is fitted anew in patient-wise folds. Of trained weights only the
+    pairs count that their training has not seen; where it is not known who that is, it is said.
     """
     archive, space = cohort.archive, cohort.archive.require_space()
     pairs = _make_pairs(cohort)
     if not (space.has_alignment and len(pairs) > 1):
-        return (), ()
+        return {}, ()
     left_out = set() if seen is None else {cohort.slide_ids[place] for place in np.flatnonzero(seen.is_seen)}
     judged = [pair for pair in pairs if pair.slide_id not in left_out]
     note = f"the figures between slides and reports are of the {len(judged)} held-out slides alone"
     if space.alignment == "ridge":
         try:
-            return measure_held_out_recalls(archive, pairs, seed, left_out), ((note,) if left_out else ())
+            held_out = measure_held_out_recalls(archive, pairs, seed, left_out)
         except ArchiveError as error:
-            return (), (f"no figures between slides and reports: {error.what}",)
+            return {}, (f"no figures between slides and reports: {error.what}",)
+        return {BOTH: held_out}, ((note,) if left_out else ())
     if not left_out:
         note = "the figures between slides and reports mean little if the weights were trained on these patients"
-    pairs = judged
-    if len(pairs) < 2:
-        return (), (f"no figures between slides and reports: {len(pairs)} slides with a report were held out",)
-    ids = [pair.slide_id for pair in pairs]
-    slides, texts = (archive.store.vectors(ids, name) for name in ("shared_vector", "shared_report_vector"))
-    return tuple(recall for recall in recalls(slides, texts, pairs, seed) if recall.queries), (note,)
+    if len(judged) < 2:
+        return {}, (f"no figures between slides and reports: {len(judged)} slides with a report were held out",)
+    vectors = _read_shared_vectors(cohort, [pair.slide_id for pair in judged])
+    measured = {name: recalls(*own, judged, seed) for name, own in vectors.items()}
+    return {name: tuple(each for each in own if each.queries) for name, own in measured.items()}, (note,)
+
+
+def _read_shared_vectors(cohort: Cohort, slide_ids: Sequence[str]) -> Mapping[str, tuple[Vectors, Vectors]]:
+    """Vectors of slides and of their reports in the shared space, under BOTH, and in that of either of two encoders."""
+    archive, encoders = cohort.archive, list_encoders(cohort)
+    slides, texts = (archive.store.vectors(slide_ids, name) for name in ("shared_vector", "shared_report_vector"))
+    pair = archive.language.alignment.pair if archive.language.alignment else None
+    if pair is None or encoders is None:
+        return {BOTH: (slides, texts)}
+    own = zip(pair.split(slides), pair.split(texts), strict=True)
+    return {BOTH: (slides, texts), **dict(zip(encoders, own, strict=True))}
 
 
 def _make_pairs(cohort: Cohort) -> list[TrainingPair]:

@@ -29,11 +29,13 @@ _TABLES = (".csv", ".tsv", ".txt")
 class SeenSlides:
     """The slides of a cohort that are of patients some weights were trained on, or chosen by, bool [n].
 
-    name: of the weights, or of the table of parts.
+    name: of the weights, or of the table of parts; unstated: of weights beside these that don't say on whom they were
+    trained.
     """
 
     name: str
     is_seen: Booleans
+    unstated: str = ""
 
 
 def find_seen_slides(cohort: Cohort, spec: EvaluationSpec) -> SeenSlides | None:
@@ -47,18 +49,18 @@ def find_seen_slides(cohort: Cohort, spec: EvaluationSpec) -> SeenSlides | None:
         tiles = _match_adapted(cohort, Path(folder)) if folder else None
         if slides is None or tiles is None:
             return slides or tiles
-        return SeenSlides(f"{slides.name} and {tiles.name}", slides.is_seen | tiles.is_seen)
+        return SeenSlides(f"{slides.name} and {tiles.name}", slides.is_seen | tiles.is_seen, slides.unstated)
     if Path(named).is_dir() and (seen := _match_adapted(cohort, Path(named))):
         return seen
     if named.endswith(_TABLES):
         given = read_split(Path(named))
         keys = [(f"slide {record.slide_id}", f"patient {find_patient_key(record)}") for record in cohort.records]
         return SeenSlides(Path(named).name, _mark_seen([given.get(slide) or given.get(own) for slide, own in keys]))
-    card = load_card(weights_path(named))
-    if card.training is None:
+    seen = _match_card(cohort, load_card(weights_path(named)))
+    if seen is None:
         what = "does not say which patients it was trained on"
         raise ConfigurationError(f"--held-out {named}", what, "Give the split.csv of its training instead")
-    return _match_card(cohort, card)
+    return seen
 
 
 def find_own_card(cohort: Cohort) -> WeightsCard | None:
@@ -81,6 +83,10 @@ def leave_out_seen(folds: Sequence[Fold], seen: SeenSlides) -> tuple[Fold, ...]:
 
 def describe_seen(cohort: Cohort, folds: Sequence[Fold], seen: SeenSlides | None) -> tuple[str, ...]:
     """What is to be said of the queries of an evaluation."""
+    if seen is not None and seen.unstated:
+        what = f"the weights {seen.unstated} do not say on whom they were trained"
+        further = f"{what}: if they have seen these patients, figures are too good"
+        return (*describe_seen(cohort, folds, replace(seen, unstated="")), further)
     if seen is None:
         if find_fitted_family(cohort.archive.manifest.slide_encoder) is UNTRAINED:
             return ()
@@ -101,7 +107,13 @@ def describe_seen(cohort: Cohort, folds: Sequence[Fold], seen: SeenSlides | None
 
 
 def _match_card(cohort: Cohort, card: WeightsCard) -> SeenSlides | None:
-    return _match_parts(cohort, card.name, card.training.parts) if card.training is not None else None
+    """The slides that weights, or either part of a pair, have seen; None where none of them says whom."""
+    known = [_match_parts(cohort, one.name, one.training.parts) for one in card.trained if one.training is not None]
+    if not known:
+        return None
+    unstated = " and ".join(one.name for one in card.trained if one.training is None)
+    is_seen = np.logical_or.reduce([each.is_seen for each in known])
+    return SeenSlides(" and ".join(each.name for each in known), is_seen, unstated)
 
 
 def _match_adapted(cohort: Cohort, folder: Path) -> SeenSlides | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,9 @@ class ArchiveMap:
 class Evaluation:
     """An evaluation: systems under one protocol; comparisons are each system against the first.
 
-    query_ids: slide ids of the queries, in the order of the scores' rows; patients: codes of their patients.
+    query_ids: slide ids of the queries, in the order of the scores' rows; patients: codes of their patients;
+    cross_modal: recalls in four directions between slides and reports; cross_modal_encoders: the same by either of two
+    encoders alone, by its name, where an archive has two.
     """
 
     subject: Subject
@@ -123,6 +126,7 @@ class Evaluation:
     worst: tuple[WorstQuery, ...]
     map: ArchiveMap | None
     warnings: tuple[str, ...]
+    cross_modal_encoders: Mapping[str, tuple[RecallAtK, ...]] = field(default_factory=dict)
 
 
 def save_evaluation(evaluation: Evaluation, path: Path) -> None:

@@ -27,3 +27,37 @@ def make_barcodes(vectors: NDArray[np.floating]) -> Words:
     padded = np.zeros((len(bits), count_barcode_words(vectors.shape[1]) * 64), np.uint8)
     padded[:, : bits.shape[1]] = bits
     return np.packbits(padded, axis=1, bitorder="little").view("<u8").astype(np.uint64, copy=False)
+
+
+def cut_barcodes(words: Words, first: int, dimension: int) -> Words:
+    """From barcodes [K, W] of vectors those of some of their numbers, [K, ceil((dimension - 1) / 64)]: of `dimension`
+    numbers from `first` on, as `make_barcodes` would give them."""
+    count, (place, shift) = dimension - 1, divmod(first, 64)
+    padded = np.pad(words[:, place:], ((0, 0), (0, 1)))[:, : count_barcode_words(dimension) + 1]
+    cut = padded[:, :-1] >> np.uint64(shift)
+    if shift:
+        cut |= padded[:, 1:] << np.uint64(64 - shift)
+    if count % 64:
+        cut[:, -1] &= np.uint64((1 << count % 64) - 1)
+    return cut
+
+
+def count_first_vectors(barcodes: Words, offsets: NDArray[np.int64], dimension: int) -> NDArray[np.int64]:
+    """How many of each slide's mosaic vectors are those of the first of two encoders, int64 [S].
+
+    barcodes: of S slides' mosaics [T, W], those of slide s at offsets[s]:offsets[s + 1], first encoder first;
+    dimension: of the first encoder's vectors. Where its numbers lie, vectors of the second are zero and have no bit.
+    Each encoder has one vector at least, so that a barcode without any bit is not mistaken for a whole mosaic.
+    """
+    counts = np.diff(offsets)
+    if not len(counts):
+        return counts
+    places = np.arange(1, len(barcodes) + 1) - np.repeat(offsets[:-1], counts)
+    has_bit = cut_barcodes(barcodes, 0, dimension).any(axis=1)
+    return np.clip(np.maximum.reduceat(np.where(has_bit, places, 0), offsets[:-1]), 1, counts - 1)
+
+
+def mark_first_rows(offsets: NDArray[np.int64], firsts: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which of T rows are among the first of their slide, bool [T]; firsts: how many of each slide, int64 [S]."""
+    counts = np.diff(offsets)
+    return np.arange(offsets[-1]) - np.repeat(offsets[:-1], counts) < np.repeat(firsts, counts)

@@ -11,7 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.mosaics.barcodes import Words
-from histoseek.mosaics.distances import CONTEXT_SHARE, DISTANCES, Distance, Fusion, RareParts, SignatureBlock
+from histoseek.mosaics.distances import (
+    CONTEXT_SHARE,
+    DISTANCES,
+    Distance,
+    Fusion,
+    PairedParts,
+    RareParts,
+    SignatureBlock,
+)
 from histoseek.mosaics.late_interaction import count_closest
 from histoseek.mosaics.signature import Signature
 
@@ -98,8 +106,10 @@ def compute_contributions(query: Signature, result: Signature, distance: Distanc
     sides, the other way round; ties go to the lowest index, a pair that is met from both sides is one. A mean falls
     into its terms. A median does not: the n distances d of a direction with the mean m and the median M get
     (d + M - m) / n each, which grows with d and sums to M exactly. Where only the closest count, the others are no
-    pairs.
+    pairs. In a space of two encoders the pairs are those of each, which count by its share.
     """
+    if isinstance(distance.parts, PairedParts):
+        return _join_contributions(query, result, distance, distance.parts, global_part)
     typical_local, typical_global = _find_reference(distance.fusion)
     local_weight, global_weight = distance.fusion.local_weight, distance.fusion.global_weight
     pairing = _find_pairing(distance)
@@ -110,6 +120,39 @@ def compute_contributions(query: Signature, result: Signature, distance: Distanc
     whole = global_weight * (typical_global - global_part)
     unpaired = 0.0 if pairing else local_weight * _measure_local_part(query, result, distance)
     return Contributions(round(1 - typical - unpaired, 12), whole - coarse, pairs, coarse)
+
+
+def _join_contributions(
+    query: Signature, result: Signature, distance: Distance, parts: PairedParts, global_part: float
+) -> Contributions:
+    """Of both encoders of a space of two, each times its share; what the global part gives is that of the whole."""
+    own, others = query.split(parts.layout), result.split(parts.layout)
+    each = [
+        compute_contributions(own[i], others[i], replace(distance, parts=part), global_part)
+        for i, part in enumerate((parts.first, parts.second))
+    ]
+    columns, rows = len(result.mosaic) + 1, []
+    for i, one in enumerate(each):
+        numbers = (_renumber(one.pairs.queries, own, i), _renumber(one.pairs.results, others, i))
+        rows.append(numbers[0] * columns + numbers[1])
+    met, place = np.unique(np.concatenate(rows), return_inverse=True)
+    weights = np.repeat(parts.shares, [len(one.pairs) for one in each])
+    shares, distances = (np.concatenate([getattr(one.pairs, name) for one in each]) for name in ("shares", "distances"))
+    total: Doubles = np.asarray(np.bincount(place, weights * shares, len(met)), np.float64)
+    mean = np.bincount(place, weights * distances, len(met)) / np.bincount(place, weights, len(met))
+    order = np.argsort(-total, kind="stable")
+    queries, results = np.divmod(met[order], columns)
+    base, global_, context = (
+        sum(share * getattr(one, name) for share, one in zip(parts.shares, each, strict=True))
+        for name in ("base", "global_", "context")
+    )
+    return Contributions(round(base, 12), global_, VectorPairs(queries, results, mean[order], total[order]), context)
+
+
+def _renumber(numbers: Ints, both: tuple[Signature, Signature], part: int) -> Ints:
+    """Vectors of one of two encoders by their numbers among those of both; the global vector is that of both."""
+    counts = [len(each.mosaic) for each in both]
+    return np.where(numbers == counts[part], sum(counts), numbers + (counts[0] if part else 0))
 
 
 def _find_pairing(distance: Distance) -> _Pairing | None:
@@ -140,10 +183,13 @@ def _measure_local_part(query: Signature, result: Signature, distance: Distance)
 def find_closest_pairs(query: NDArray[np.float16], result: NDArray[np.float16], limit: int) -> list[tuple[int, int]]:
     """The `limit` pairs of mosaics [Mq, D] and [Mr, D] of largest cosine, each vector used once, best first.
 
-    Ties go to the lower query index, then the lower result index.
+    Ties go to the lower query index, then the lower result index. Vectors that have nothing in common, as those of two
+    encoders in one space, are no pair.
     """
     cosines = _compute_cosines(query, result)
     queries, results = np.divmod(np.argsort(-cosines, axis=None, kind="stable"), cosines.shape[1])
+    is_pair = cosines[queries, results] != 0
+    queries, results = queries[is_pair], results[is_pair]
     return match_one_to_one(queries, results, limit)
 
 

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from histoseek.encoders.side_by_side import SideBySide
 from histoseek.equality import EqualByContent
 from histoseek.errors import ConfigurationError
-from histoseek.mosaics.barcodes import Words
+from histoseek.mosaics.barcodes import Words, count_first_vectors, cut_barcodes, mark_first_rows
 from histoseek.mosaics.kernel_choice import kernels_for
 from histoseek.mosaics.late_interaction import compute_closest_cosines, compute_mean_largest_cosines
 from histoseek.mosaics.rarity import Background, RareMatches
@@ -70,6 +71,39 @@ class SignatureBlock(EqualByContent):
             None if self.squares is None else self.squares[places],
             None if self.mosaics is None else self.mosaics[_take_rows(self.mosaic_offsets, places)[1]],
             None if self.contexts is None else self.contexts[places],
+        )
+
+    def split(self, layout: SideBySide) -> tuple[SignatureBlock, SignatureBlock]:
+        """The slides as each encoder of a space of two has them."""
+        is_mosaic = np.ones(len(self.barcodes), np.bool_)
+        is_mosaic[self.offsets[1:] - 1] = False
+        offsets = self.mosaic_offsets
+        firsts = count_first_vectors(self.barcodes[is_mosaic], offsets, layout.first)
+        is_first = mark_first_rows(offsets, firsts)
+        counts, vectors = (firsts, np.diff(offsets) - firsts), layout.split(self.global_vectors)
+        return (
+            self._cut(is_mosaic, is_first, counts[0], slice(0, layout.first), vectors[0]),
+            self._cut(is_mosaic, ~is_first, counts[1], slice(layout.first, layout.dimension), vectors[1]),
+        )
+
+    def _cut(
+        self,
+        is_mosaic: NDArray[np.bool_],
+        is_own: NDArray[np.bool_],
+        counts: Ints,
+        numbers: slice,
+        global_vectors: NDArray[np.float32],
+    ) -> SignatureBlock:
+        """One encoder's part; is_mosaic: of all barcodes, is_own: of those of mosaics; counts: its vectors of each
+        slide."""
+        kept = ~is_mosaic
+        kept[is_mosaic] = is_own
+        return SignatureBlock(
+            cut_barcodes(self.barcodes[kept], numbers.start, numbers.stop - numbers.start),
+            np.concatenate([[0], np.cumsum(counts + 1)]).astype(np.int64),
+            global_vectors,
+            mosaics=None if self.mosaics is None else self.mosaics[is_own, numbers],
+            contexts=self.contexts,
         )
 
     @classmethod
@@ -161,11 +195,22 @@ class Distance:
     @property
     def looks_at_rarity(self) -> bool:
         """Whether what is common in an archive counts less."""
-        return isinstance(self.parts, RareParts)
+        return isinstance(self.parts.first if isinstance(self.parts, PairedParts) else self.parts, RareParts)
 
     def with_background(self, background: Background | None) -> Distance:
         """The same, which knows what is common; for one that looks at it."""
-        return replace(self, parts=RareParts(RareMatches(background)))
+        if not isinstance(self.parts, PairedParts):
+            return replace(self, parts=RareParts(RareMatches(background)))
+        both = (None, None) if background is None else background.split(self.parts.layout)
+        first, second = (RareParts(RareMatches(own)) for own in both)
+        return replace(self, parts=replace(self.parts, first=first, second=second))
+
+    def side_by_side(self, layout: SideBySide | None, shares: tuple[float, float] | None = None) -> Distance:
+        """The same in a space of two encoders, None for a space of one; shares: of their distances, one in sum, those
+        of the space if None."""
+        if layout is None:
+            return self
+        return replace(self, parts=PairedParts(layout, self.parts, self.parts, shares or layout.shares))
 
     def with_fusion(self, fusion: Fusion) -> Distance:
         """The same parts, added otherwise."""
@@ -233,6 +278,31 @@ class RareParts:
         """Both parts; raises ConfigurationError for a block without mosaics."""
         local = self.matches.measure(query.mosaic, _require_mosaics("rare", block), block.mosaic_offsets)
         return local, _compute_cosine_distances(query, block)
+
+
+@dataclass(frozen=True, slots=True)
+class PairedParts:
+    """The parts of a distance in a space of two encoders: the weighted means of those by either encoder alone.
+
+    Vectors of different encoders are not compared, and each encoder's are put together before both meet: a median over
+    all barcodes would be that of the encoder with more vectors, and bits of longer ones would outweigh the others'.
+    """
+
+    layout: SideBySide
+    first: Parts
+    second: Parts
+    shares: tuple[float, float]
+
+    def __call__(self, query: Signature, block: SignatureBlock) -> tuple[Doubles, Doubles]:
+        """Both parts; raises what the distance's own raise."""
+        local, global_ = np.zeros(len(block)), np.zeros(len(block))
+        own, slides = query.split(self.layout), block.split(self.layout)
+        for i, (share, parts) in enumerate(zip(self.shares, (self.first, self.second), strict=True)):
+            if share > 0:
+                own_local, own_global = parts(own[i], slides[i])
+                local += share * own_local
+                global_ += share * own_global
+        return local, global_
 
 
 def _require_mosaics(name: str, block: SignatureBlock) -> NDArray[np.float16]:

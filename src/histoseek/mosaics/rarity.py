@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from histoseek.encoders.side_by_side import SideBySide
 from histoseek.equality import EqualByContent
+from histoseek.mosaics.barcodes import count_first_vectors, make_barcodes, mark_first_rows
 from histoseek.mosaics.late_interaction import compute_largest_cosines, normalise
 
 Doubles = NDArray[np.float64]
@@ -36,6 +38,14 @@ class Background(EqualByContent):
 
     mosaics: Mosaics
     offsets: Ints
+
+    def split(self, layout: SideBySide) -> tuple[Background, Background]:
+        """The mosaics of each encoder of a space of two."""
+        firsts = count_first_vectors(make_barcodes(self.mosaics), self.offsets, layout.first)
+        is_first = mark_first_rows(self.offsets, firsts)
+        starts = np.concatenate([[0], np.cumsum(firsts)])
+        first, second = layout.cut(self.mosaics)
+        return Background(first[is_first], starts), Background(second[~is_first], self.offsets - starts)
 
     def measure_commonness(self, mosaic: Mosaics) -> Doubles:
         """How near half of the slides come to each vector of a mosaic [Q, D]: the median over slides of the largest

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from histoseek.encoders.side_by_side import SideBySide
 from histoseek.equality import EqualByContent
 from histoseek.errors import EncoderError
-from histoseek.mosaics.barcodes import Words, make_barcodes
+from histoseek.mosaics.barcodes import Words, count_first_vectors, cut_barcodes, make_barcodes
 
 MOST_VECTORS = 256
 """Most vectors of a mosaic: anchors of a large slide; other encoders make 16."""
@@ -66,6 +67,28 @@ class Signature(EqualByContent):
         if fault:
             raise EncoderError("signature", fault, "This is a fault of the slide encoder")
         return signature
+
+    def split(self, layout: SideBySide) -> tuple[Signature, Signature]:
+        """The signatures of both encoders of a space of two, as either alone would have made them."""
+        codes = self.barcodes[:-1]
+        [count] = count_first_vectors(codes, np.array([0, len(codes)]), layout.first).tolist()
+        first, second = layout.split(self.global_vector[None])
+        return (
+            self._cut(slice(0, count), slice(0, layout.first), first[0]),
+            self._cut(slice(count, None), slice(layout.first, None), second[0]),
+        )
+
+    def _cut(self, rows: slice, numbers: slice, global_vector: NDArray[np.float32]) -> Signature:
+        mosaic, shares = self.mosaic[rows, numbers], self.shares[rows]
+        codes = np.concatenate([self.barcodes[:-1][rows], self.barcodes[-1:]])
+        return replace(
+            self,
+            global_vector=global_vector,
+            mosaic=mosaic,
+            shares=shares / shares.sum(),
+            barcodes=cut_barcodes(codes, numbers.start, mosaic.shape[1]),
+            mosaic_tiles=self.mosaic_tiles[rows],
+        )
 
     def fault(self) -> str | None:
         """What is wrong with it, or None: shapes, finite values, barcodes that match the vectors."""

@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from histoseek.archive.archive_fusion import compare_slides, know_background, measure_fusion, write_fusion
+from histoseek.archive.archive_fusion import compare_slides, load_distance, measure_fusion, write_fusion
 from histoseek.archive.calibration_file import FORMAT, Calibration, LabelCalibration, LabelPatients, write_calibration
 from histoseek.archive.filters.expression import compare, not_true
 from histoseek.archive.folder import ArchiveFolder
@@ -22,7 +22,6 @@ from histoseek.archive.stores.slides import SlideTable
 from histoseek.archive.tuning_file import Tuning
 from histoseek.arguments import settle, settle_count
 from histoseek.errors import ArchiveError, ConfigurationError
-from histoseek.mosaics.distances import get_distance
 from histoseek.mosaics.part_weights import ComparedParts, ShareChoice, choose_share
 from histoseek.progress import Reporter, SilentReporter
 from histoseek.ranking.label_posterior import DEPTH, NOBODY
@@ -242,21 +241,23 @@ def _fit_method(
         return method
     fusion = measure_fusion(archive, seed)
     if fusion and column:
-        choice = _choose_share(archive.store, labelled, fusion.find(method.name), seed)
+        choice = _choose_share(archive, labelled, fusion.find(method.name), seed)
         fusion = fusion.with_choice(method.name, column, choice) if choice else fusion
     write_fusion(archive, fusion)
     return load_method(archive, method.name)
 
 
-def _choose_share(store: SlideTable, labelled: _Slides, parts: DistanceParts | None, seed: int) -> ShareChoice | None:
+def _choose_share(
+    archive: ArchiveFolder, labelled: _Slides, parts: DistanceParts | None, seed: int
+) -> ShareChoice | None:
     """The local share that labels choose; None for a distance of fixed weights, or without a query to be answered."""
     if parts is None:
         return None
     order = np.random.default_rng(seed).permutation(len(labelled))
     queries = labelled.part(np.sort(order[:_SHARE_QUERIES]))
     database = labelled.part(np.sort(order[:_SHARE_SLIDES]))
-    distance = know_background(get_distance(parts.distance), store)
-    local, global_ = compare_slides(store, distance, queries.ids, database.ids)
+    distance = load_distance(archive, parts.distance)
+    local, global_ = compare_slides(archive.store, distance, queries.ids, database.ids)
     compared = ComparedParts(local, global_, queries.owners, database.owners, queries.labels, database.labels)
     return choose_share(compared, (parts.local, parts.global_), seed, distance.stated_share)
 

@@ -19,7 +19,7 @@ from histoseek.archive.stores.base import VectorColumn
 from histoseek.encoders.alignment import Alignment, Floats, load_alignment
 from histoseek.encoders.embedding_space import EmbeddingSpace
 from histoseek.encoders.text.base import Reading, TextEncoder
-from histoseek.encoders.weights import TEXT_MODEL, load_card, load_weights
+from histoseek.encoders.weights import load_card, load_weights
 from histoseek.errors import SpaceMismatch
 
 
@@ -145,11 +145,9 @@ class Language:
 
     def _load_encoder(self) -> TextEncoder:
         if self.is_trained:
-            weights = load_weights(self.layout.weights)
-            if weights.part(TEXT_MODEL):
-                from histoseek.encoders.text.trained import build_text_encoder
+            from histoseek.encoders.text.trained import build_text_encoder
 
-                return build_text_encoder(weights, self.spec)
+            return build_text_encoder(load_weights(self.layout.weights), self.spec)
         from histoseek.encoders.text.registry import load_text_encoder
 
         return load_text_encoder(self.spec)

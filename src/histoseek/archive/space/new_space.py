@@ -10,6 +10,7 @@ from histoseek.archive.space.signing import split_tile_encoder
 from histoseek.encoders.embedding_space import EmbeddingSpace
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.slide.own import OwnSlideFamily
+from histoseek.encoders.slide.paired.architecture import PairedArchitecture
 from histoseek.encoders.slide.registry import UNTRAINED, find_fitted_family
 from histoseek.encoders.tile.registry import find_tile_card
 from histoseek.encoders.weights import load_card
@@ -31,6 +32,7 @@ def make_space(recipe: Recipe, layout: ArchiveLayout, slide_encoder: str, means:
     if family is UNTRAINED:
         weights, dimension, mosaic_centre, mosaic_dimension = mosaic_centre, mosaic_dimension, "none", 0
     tile_encoder, tile_weights = split_tile_encoder(means[0].encoder, recipe)
+    pair = card.architecture.layout if card and isinstance(card.architecture, PairedArchitecture) else None
     return EmbeddingSpace(
         tile_encoder=tile_encoder,
         tile_encoder_weights=tile_weights,
@@ -41,4 +43,6 @@ def make_space(recipe: Recipe, layout: ArchiveLayout, slide_encoder: str, means:
         dimension=dimension,
         mosaic_centre=mosaic_centre,
         mosaic_dimension=mosaic_dimension,
+        first_dimension=pair.first if pair else 0,
+        first_share=pair.share if pair else 0.0,
     )

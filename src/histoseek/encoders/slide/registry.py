@@ -6,6 +6,7 @@ from histoseek.encoders.slide.base import Architecture, FittedEncoderFamily, Sha
 from histoseek.encoders.slide.fgcr.family import FgcrFamily
 from histoseek.encoders.slide.imported import PREFIX, ImportedFamily
 from histoseek.encoders.slide.own import OwnSlideEncoder, OwnSlideFamily
+from histoseek.encoders.slide.paired.family import PairedFamily
 from histoseek.encoders.slide.pathsearch.family import PathSearchFamily
 from histoseek.encoders.slide.pooled import PooledFamily
 from histoseek.encoders.slide.published.family import PUBLISHED
@@ -50,7 +51,7 @@ def name_slide_encoder(trained: str | None, given: str | None) -> str:
 
 def find_family(name: str) -> SlideEncoderFamily:
     """The family of trained slide encoders that a card names; raises UnknownEncoder, which names those there are."""
-    families: tuple[SlideEncoderFamily, ...] = (*FAMILIES, *PUBLISHED)
+    families: tuple[SlideEncoderFamily, ...] = (*FAMILIES, *PUBLISHED, PairedFamily(find_family))
     family = next((family for family in families if family.name == name), None)
     if family is None:
         raise UnknownEncoder(name, tuple(family.name for family in families))

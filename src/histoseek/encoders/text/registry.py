@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from histoseek.encoders.text import biomedclip, local, minilm
 from histoseek.encoders.text.base import TextCard, TextEncoder
 from histoseek.encoders.text.own import OwnTextEncoder
+from histoseek.encoders.text.paired import JOINT
 from histoseek.errors import EncoderError, UnknownEncoder
 from histoseek.own_code import PREFIX, find_own, is_own, require_own_name
 
@@ -68,9 +69,11 @@ def load_text_encoder(spec: str) -> TextEncoder:
 
 
 def require_text_encoder(spec: str) -> None:
-    """Raise UnknownEncoder unless `spec` names a registered encoder, or is "none"; nothing is loaded."""
-    if spec != "none":
-        _find_family(_split(spec)[0])
+    """Raise UnknownEncoder unless `spec` names a registered encoder, or those of a pair, or is "none"; nothing is
+    loaded."""
+    for each in spec.split(JOINT):
+        if each != "none":
+            _find_family(_split(each)[0])
 
 
 def load_tower(spec: str) -> TextTower:

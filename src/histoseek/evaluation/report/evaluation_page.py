@@ -120,6 +120,7 @@ def render_evaluation(evaluation: Evaluation, worst_pictures: Mapping[str, str] 
     environment.filters |= {"figure": format_figure, "with_interval": format_with_interval}
     first = evaluation.results[0]
     names = [metric.name for metric in first.scores.metrics]
+    encoders = {"both": evaluation.cross_modal, **evaluation.cross_modal_encoders}
     return environment.get_template("evaluation.html.j2").render(
         evaluation=evaluation,
         subject=evaluation.subject,
@@ -132,6 +133,7 @@ def render_evaluation(evaluation: Evaluation, worst_pictures: Mapping[str, str] 
         all_comparisons=[(name, make_full_comparison_table(each)) for name, each in evaluation.comparisons],
         classes=make_class_table(first),
         sites=[(check, describe_site_check(check)) for check in evaluation.site_checks],
+        directions=[(encoder, recall) for encoder, recalls in encoders.items() for recall in recalls],
         system_charts=_draw_system_charts(evaluation),
         class_charts=_draw_class_charts(first),
         confusion=_draw_confusion(evaluation),

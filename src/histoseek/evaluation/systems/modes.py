@@ -12,19 +12,29 @@ from histoseek.archive.archive_fusion import FUSED, know_background, measure_dis
 from histoseek.archive.schema import StoredSlide
 from histoseek.evaluation.cohort import Cohort
 from histoseek.evaluation.systems.base import Floats, Ints
-from histoseek.mosaics.distances import SignatureBlock, get_distance
+from histoseek.mosaics.distances import Distance, SignatureBlock, get_distance
 from histoseek.mosaics.part_weights import fuse_parts
 
 _BLOCK_SLIDES = 256
 
 
 class MosaicMatching:
-    """A distance between signatures, or its local part alone, under which slides are compared one by one."""
+    """A distance between signatures, or its local part alone, under which slides are compared one by one; shares: of
+    the distances by either of an archive's two encoders, None for those of its space."""
 
-    def __init__(self, cohort: Cohort, name: str, distance: str, *, local_only: bool = False) -> None:
+    def __init__(
+        self,
+        cohort: Cohort,
+        name: str,
+        distance: str,
+        *,
+        local_only: bool = False,
+        shares: tuple[float, float] | None = None,
+    ) -> None:
         self._cohort = cohort
         self._name = name
-        self._distance = get_distance(distance)
+        self._shares = shares
+        self._distance = self._find_distance(distance)
         self._local_only = local_only
         self._mosaics: tuple[Ints, NDArray[np.float16]] | None = None
 
@@ -35,7 +45,7 @@ class MosaicMatching:
 
     def fit(self, database: Ints) -> None:
         """Put the parts on one scale, as an archive of these slides would; labels are not looked at."""
-        distance = get_distance(self._distance.name)
+        distance = self._find_distance(self._distance.name)
         statistics = None
         if distance.name in FUSED:
             ids = [self._cohort.slide_ids[place] for place in database]
@@ -57,6 +67,10 @@ class MosaicMatching:
             distances = self._distance(slide.signature, block)
             rows[row] = distances.local if self._local_only else distances.total
         return rows
+
+    def _find_distance(self, name: str) -> Distance:
+        layout = self._cohort.archive.require_space().side_by_side
+        return get_distance(name).side_by_side(layout, self._shares)
 
     def _read_mosaics(self, database: Ints) -> NDArray[np.float16]:
         """Those of a database, kept until another is asked for."""

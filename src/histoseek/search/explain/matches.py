@@ -88,7 +88,7 @@ class TextRegions:
         """The result with its regions, nearest first, ties by number."""
         if result.rank > self.last_rank:
             return result
-        cosines = self.alignment.slides(slide.signature.mosaic.astype(np.float32)) @ self.vector
+        cosines = self.alignment.mosaics(slide.signature.mosaic.astype(np.float32)) @ self.vector
         nearest = np.argsort(-cosines, kind="stable")[:MATCHES_SHOWN].tolist()
         regions = _regions(slide.signature)
         near = (TextRegion(i, float(cosines[i]), regions[i]) for i in nearest if cosines[i] >= self.least)

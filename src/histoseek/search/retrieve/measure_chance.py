@@ -203,6 +203,6 @@ def _measure_regions(archive: ArchiveFolder, store: SlideTable, everyday: Sequen
     known = [vector for vector in everyday if vector is not None]
     if alignment is None or not known:
         return 0.0
-    regions = alignment.slides(store.mosaics(draw_slides(store)).astype(np.float32))
+    regions = alignment.mosaics(store.mosaics(draw_slides(store)).astype(np.float32))
     cosines = regions @ alignment.texts(np.stack(known)).T
     return float(np.quantile(cosines.max(axis=0), _CERTAINTY))
