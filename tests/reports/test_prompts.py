@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
+import json
+from itertools import islice
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -174,3 +180,27 @@ def test_reports_without_terms_are_refused_in_one_line() -> None:
     assert (error.reports, error.patients, error.least_patients) == (2, 2, 5)
     assert "\n" not in str(error)
     assert "no term of the vocabulary" in str(error)
+
+
+@pytest.fixture(scope="module")
+def captions(shared_data: Path) -> list[str]:
+    with (shared_data / "reports" / "patchgastric_captions.csv").open(encoding="utf-8") as file:
+        return [row["text"] for row in islice(csv.DictReader(file), 150)]
+
+
+def test_real_captions_are_counted_as_they_read(captions: list[str]) -> None:
+    prompts = choose_prompts(read_reports(captions), [str(place) for place in range(len(captions))])
+    counts = {prompt.concept_id: prompt.patients for prompt in prompts}
+    for concept_id, words in (
+        ("papillary-adenocarcinoma", "papillary adenocarcinoma"),
+        ("tubular-adenocarcinoma", "tubular adenocarcinoma"),
+    ):
+        assert counts[concept_id] == sum(words in text.lower() for text in captions)
+    assert [prompt.patients for prompt in prompts] == sorted(counts.values(), reverse=True)
+
+
+def test_most_real_reports_are_complete(shared_data: Path) -> None:
+    with gzip.open(shared_data / "reports" / "tcga_reports.jsonl.gz", "rt", encoding="utf-8") as file:
+        statements = read_reports([json.loads(line)["text"] for line in islice(file, 8)])
+    assert sum(report.is_complete for report in statements) > 4
+    assert all("malignant-neoplasm" in report.stated for report in statements if "carcinoma" in report.stated)
