@@ -1,10 +1,12 @@
-"""The slide encoder: the plain module as published, our reference mode and our masked mode, in one run.
+"""The slide encoders in one run: PathSearch's as published, in our reference mode and in our masked mode, and FGCR's
+in our anchored mode.
 
-pip install 'histoseek[train]'; python benchmarks/slide_encoder.py [--quick]
+pip install 'histoseek[train]'; python benchmarks/slide_encoder.py [--quick] [--ways masked dense anchored]
 
 Every figure comes from a process of its own: seconds are the best of some runs, memory is the peak resident size of
-that process, torch included. "Plain" is the straightforward composition: padded bags, the library's Nystrom
-attention, one gated attention after the other. A training step is forward, loss, backward and AdamW.
+that process, torch included. "plain" is PathSearch's straightforward composition: padded bags, the library's Nystrom
+attention, one gated attention after the other. "dense" is that of FGCR: every tile with every anchor, a mask for all
+heads, all tiles at once. A training step is forward, loss, backward and AdamW.
 """
 
 from __future__ import annotations
@@ -24,12 +26,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from histoseek.encoders.slide.batches import BagBatch
+from histoseek.encoders.slide.fgcr.anchors import place_anchors
+from histoseek.encoders.slide.fgcr.architecture import FgcrArchitecture
+from histoseek.encoders.slide.fgcr.blocks import NEGLIGIBLE
+from histoseek.encoders.slide.fgcr.network import AnchoredNetwork
 from histoseek.encoders.slide.pathsearch.architecture import PathSearchArchitecture
 from histoseek.encoders.slide.pathsearch.network import PathSearchNetwork
 
-WAYS = ("plain", "reference", "masked")
-TILES = (1_000, 5_000, 20_000, 100_000)
-TRAINING = ((12, "plain"), (12, "masked"), (64, "masked"))
+WAYS = ("plain", "reference", "masked", "dense", "anchored")
+TILES = (1_000, 5_000, 20_000, 50_000, 100_000)
+TRAINING = ((12, "plain"), (12, "masked"), (12, "anchored"), (64, "masked"), (64, "anchored"))
 TILES_IN_TRAINING = 512
 
 
@@ -42,28 +48,33 @@ class Cost:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="leave out 100,000 tiles and the large training batch")
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
     parser.add_argument("--one", nargs=3, metavar=("WORK", "WAY", "SIZE"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
         work, way, size = arguments.one
         print(json.dumps(asdict(encoding(way, int(size)) if work == "encode" else training(way, int(size)))))
         return
-    print("| tiles | way | s | times plain | peak MB |\n| --- | --- | --- | --- | --- |")
-    for tiles in TILES[:3] if arguments.quick else TILES:
-        costs = {way: apart("encode", way, tiles) for way in WAYS}
+    first = arguments.ways[0]
+    print(f"| tiles | way | s | us a tile | times {first} | peak MB |\n| --- | --- | --- | --- | --- | --- |")
+    for tiles in TILES[:-1] if arguments.quick else TILES:
+        costs = {way: apart("encode", way, tiles) for way in arguments.ways}
         for way, cost in costs.items():
-            row(f"{tiles:,}", way, cost, costs["plain"])
-    print("\n| slides x tiles | training step | s | times plain | peak MB |\n| --- | --- | --- | --- | --- |")
-    plain = None
-    for slides, way in TRAINING[:2] if arguments.quick else TRAINING:
-        cost = apart("train", way, slides)
-        plain = plain or cost
-        row(f"{slides} x {TILES_IN_TRAINING}", way, cost, plain if slides == TRAINING[0][0] else None)
+            row(f"{tiles:,}", tiles, way, cost, costs[first])
+    print(f"\n| slides x tiles | training step | s | us a tile | times {first} | peak MB |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    of_first = {}
+    for slides, way in TRAINING[:3] if arguments.quick else TRAINING:
+        if way in arguments.ways:
+            cost = apart("train", way, slides)
+            of_first.setdefault(slides, cost)
+            row(f"{slides} x {TILES_IN_TRAINING}", slides * TILES_IN_TRAINING, way, cost, of_first[slides])
 
 
-def row(size: str, way: str, cost: Cost, plain: Cost | None) -> None:
-    times = f"{plain.seconds / cost.seconds:.1f}" if plain else ""
-    print(f"| {size} | {way} | {cost.seconds:.2f} | {times} | {cost.peak_mb:,.0f} |", flush=True)
+def row(size: str, tiles: int, way: str, cost: Cost, first: Cost) -> None:
+    times = f"{first.seconds / cost.seconds:.1f}"
+    each = f"{1e6 * cost.seconds / tiles:,.0f}"
+    print(f"| {size} | {way} | {cost.seconds:.2f} | {each} | {times} | {cost.peak_mb:,.0f} |", flush=True)
 
 
 def apart(work: str, way: str, size: int) -> Cost:
@@ -78,8 +89,14 @@ def encoding(way: str, tiles: int) -> Cost:
     if way == "plain":
         plain = Plain().eval()
         return measured(lambda: plain(features[None]), 3)
-    network = PathSearchNetwork(PathSearchArchitecture()).eval()
     bags = BagBatch(features[None], cells[None], torch.ones(1, tiles, dtype=torch.bool))
+    if way == "dense":
+        dense = Dense().eval()
+        return measured(lambda: dense(features, cells), 3)
+    if way == "anchored":
+        anchored = AnchoredNetwork(FgcrArchitecture()).eval()
+        return measured(lambda: anchored(bags), 5)
+    network = PathSearchNetwork(PathSearchArchitecture()).eval()
     return measured((lambda: network.reference(features)) if way == "reference" else (lambda: network(bags)), 5)
 
 
@@ -101,11 +118,13 @@ def cost_of(work: Callable[[], object], times: int) -> Cost:
 
 def training(way: str, slides: int) -> Cost:
     torch.manual_seed(0)
-    features, reports = torch.randn(slides, TILES_IN_TRAINING, 768), F.normalize(torch.randn(slides, 768), dim=1)
+    dimension = FgcrArchitecture().dimension if way == "anchored" else PathSearchArchitecture().dimension
+    features, reports = torch.randn(slides, TILES_IN_TRAINING, 768), F.normalize(torch.randn(slides, dimension), dim=1)
     where = disc(5_000)
     cells = torch.stack([where[torch.randperm(len(where))[:TILES_IN_TRAINING]] for _ in range(slides)])
     bags = BagBatch(features, cells, torch.ones(slides, TILES_IN_TRAINING, dtype=torch.bool))
-    module = (Plain() if way == "plain" else PathSearchNetwork(PathSearchArchitecture())).train()
+    makers = {"plain": Plain, "anchored": lambda: AnchoredNetwork(FgcrArchitecture())}
+    module = makers.get(way, lambda: PathSearchNetwork(PathSearchArchitecture()))().train()
     optimizer = torch.optim.AdamW(module.parameters(), lr=8e-5)
 
     def step() -> None:
@@ -180,6 +199,46 @@ class PlainGate(nn.Module):
     def forward(self, h: Tensor) -> Tensor:
         scores = self.score(self.tanh(h) * self.sigmoid(h))
         return scores.transpose(1, 2).softmax(dim=-1) @ h
+
+
+class Dense(nn.Module):
+    """FGCR's anchored network, written plainly, over all tiles [N, 768] of one bag with a mask of all anchors."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = AnchoredNetwork(FgcrArchitecture())
+
+    def forward(self, features: Tensor, cells: Tensor) -> tuple[Tensor, Tensor]:
+        network, sizes = self.network, self.network.architecture
+        placed = place_anchors(cells.numpy(), sizes)
+        positions, widths = (torch.from_numpy(each) for each in (placed.positions, sizes.mask_width * placed.sides))
+        squares = (positions[:, None] - cells).square().sum(dim=2)
+        log_mask = (-0.5 * squares / widths[:, None].square()).float()
+        own = torch.zeros(len(placed), len(cells), dtype=torch.bool)
+        own.scatter_(0, torch.from_numpy(placed.members), True)
+        log_mask = log_mask.masked_fill((log_mask.exp() < NEGLIGIBLE) & ~own, -torch.inf)
+        mask = log_mask.expand(sizes.heads, -1, -1).contiguous()
+        tiles = network.to_patch_embedding(features)
+        anchors, token = network.kernel_token[0, torch.from_numpy(placed.scales)], network.img_cls_token[0]
+        for layer in network.kt.layers:
+            anchors = dense_step(layer, anchors, tiles, mask)
+            token = dense_step(layer, token, anchors, torch.zeros(sizes.heads, 1, len(anchors)))
+            tiles = dense_step(layer, tiles, anchors, mask.mT)
+        return F.normalize(network.head(token), dim=1)[0], F.normalize(network.head(anchors), dim=1)
+
+
+def dense_step(layer: nn.ModuleList, rows: Tensor, others: Tensor, mask: Tensor) -> Tensor:
+    norm, attention, feed_forward = layer
+    query, _, _ = by_head(attention, norm(rows))
+    _, key, value = by_head(attention, norm(others))
+    weights = (query @ key.mT / query.shape[2] ** 0.5 + mask).softmax(dim=2)
+    rows = rows + attention.to_out((weights @ value).transpose(0, 1).flatten(1))
+    return rows + feed_forward.fn.net(feed_forward.norm(rows))
+
+
+def by_head(attention: nn.Module, rows: Tensor) -> Tensor:
+    """Queries, keys and values of rows, [3, heads, N, d]."""
+    return attention.to_qkv(rows).unflatten(1, (3, attention.heads, -1)).permute(1, 2, 0, 3)
 
 
 if __name__ == "__main__":

@@ -8,33 +8,44 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from histoseek.encoders.slide.pathsearch.architecture import Mode, PathSearchArchitecture
+from histoseek.encoders.slide.base import Architecture
+from histoseek.encoders.slide.fgcr.architecture import FgcrArchitecture
+from histoseek.encoders.slide.pathsearch.architecture import PathSearchArchitecture
+from histoseek.encoders.slide.registry import find_family
 from histoseek.encoders.weights import FeatureSpace, TextPart, Weights, WeightsCard
 
 SMALL = PathSearchArchitecture(input_dimension=24, dimension=32, mosaic_size=4, heads=4, gate_dimension=8)
+SMALL_FGCR = FgcrArchitecture(
+    input_dimension=24,
+    dimension=16,
+    mosaic_size=12,
+    depth=2,
+    heads=2,
+    head_dimension=8,
+    mlp_dimension=24,
+    scales=(4, 9, 20),
+)
 
 
-def slide_tensors(architecture: PathSearchArchitecture, seed: int = 0) -> dict[str, np.ndarray]:
+def slide_tensors(architecture: Architecture, seed: int = 0) -> dict[str, np.ndarray]:
     """The tensors of an untrained slide network, under their published names."""
     import torch
 
-    from histoseek.encoders.slide.pathsearch.network import PathSearchNetwork
-
     torch.manual_seed(seed)
-    return {
-        f"visual.{name}": value.numpy().copy() for name, value in PathSearchNetwork(architecture).state_dict().items()
-    }
+    network = find_family(architecture.family).network(architecture)
+    return {f"visual.{name}": value.numpy().copy() for name, value in network.state_dict().items()}
 
 
 def small_weights(
     seed: int = 0,
-    mode: Mode = "masked",
+    mode: str | None = None,
     *,
     texts: bool = False,
     name: str = "small",
-    architecture: PathSearchArchitecture = SMALL,
+    architecture: Architecture = SMALL,
 ) -> Weights:
-    """Weights of a small network, with a projection of MiniLM's vectors into its space if asked for."""
+    """Weights of a small network, with a projection of MiniLM's vectors into its space if asked for; mode: the last of
+    its family's unless given."""
     tensors = slide_tensors(architecture, seed)
     if texts:
         rng, dimension = np.random.default_rng(seed), architecture.dimension
@@ -43,7 +54,7 @@ def small_weights(
     card = WeightsCard(
         name=name,
         architecture=architecture,
-        mode=mode,
+        mode=mode or find_family(architecture.family).modes[-1],
         features=FeatureSpace("test"),
         text=TextPart("minilm", 384) if texts else None,
         data="random numbers",

@@ -21,20 +21,22 @@ def labelled_archive(
     *,
     class_effect: float = 0.7,
     site_effect: float = 0.0,
-    tiles: int = 20,
+    tiles: int | Sequence[int] = 20,
     reports: Sequence[str] | None = None,
 ) -> Archive:
-    """Slides slide-000 and so on whose features point where their class and their site do."""
+    """Slides slide-000 and so on whose features point where their class and their site do; tiles: of every slide, or
+    of each."""
     rng = np.random.default_rng(0)
     classes, places = rng.standard_normal((20, 24)), rng.standard_normal((20, 24))
     (folder / "features").mkdir(parents=True)
     rows: list[dict[str, object]] = []
     for number, (label, patient) in enumerate(zip(labels, patients, strict=True)):
         site = sites[number] if sites else 0
-        features = rng.standard_normal((tiles, 24)) + class_effect * classes[label] + site_effect * places[site]
+        count = tiles if isinstance(tiles, int) else tiles[number]
+        features = rng.standard_normal((count, 24)) + class_effect * classes[label] + site_effect * places[site]
         with h5py.File(folder / "features" / f"slide-{number:03d}.h5", "w") as file:
             file["features"] = features.astype(np.float32)
-            file["coords"] = np.array([(448 * (i % 5), 448 * (i // 5)) for i in range(tiles)])
+            file["coords"] = np.array([(448 * (i % 5), 448 * (i // 5)) for i in range(count)])
             file["coords"].attrs["patch_size_level0"] = 448
         rows.append(
             {

@@ -99,7 +99,10 @@ def test_distances_are_those_of_the_candidates(store: SlideTable, where: str | N
     for part in ("total", "local", "global_"):
         np.testing.assert_allclose(getattr(distances, part), getattr(copied, part), atol=1e-6)
     assert measured == [SLIDES if count is None and where is None else len(found)]
-    parts = list(found.parts(7))
+    parts = list(found.parts(30))
+    sizes = [int(part.block.mosaic_offsets[-1]) for part in parts]
+    assert all(size <= 30 or len(part) == 1 for part, size in zip(parts, sizes, strict=True))
+    assert all(size + int(after.block.mosaic_offsets[1]) > 30 for size, after in zip(sizes, parts[1:], strict=False))
     assert [name for part in parts for name in part.slide_ids] == found.slide_ids.tolist()
     pieces = [distance(query, part.block).total for part in parts]
     np.testing.assert_allclose(np.concatenate(pieces), copied.total, atol=1e-6)

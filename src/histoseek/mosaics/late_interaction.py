@@ -79,7 +79,7 @@ def _iterate_runs(query: Mosaics, mosaics: Mosaics, offsets: Ints) -> Iterator[t
     if len(offsets) > 1 and np.diff(offsets).min() < 1:
         raise ConfigurationError("mosaics", "a slide without a mosaic vector", "Give at least one")
     own = normalise(query)
-    for first, last in _split_runs(offsets, max(1, _MOST_CELLS // max(1, mosaics.shape[1]))):
+    for first, last in split_runs(offsets, max(1, _MOST_CELLS // max(1, mosaics.shape[1]))):
         vectors = mosaics[offsets[first] : offsets[last]].astype(np.float32)
         lengths = np.sqrt(np.einsum("td,td->t", vectors, vectors))
         cosines = own @ vectors.T / np.maximum(lengths, _LEAST_LENGTH)
@@ -87,7 +87,7 @@ def _iterate_runs(query: Mosaics, mosaics: Mosaics, offsets: Ints) -> Iterator[t
         yield slice(first, last), np.maximum.reduceat(cosines, starts, axis=1), cosines.max(axis=0), starts
 
 
-def _split_runs(offsets: Ints, most: int) -> Iterator[tuple[int, int]]:
+def split_runs(offsets: Ints, most: int) -> Iterator[tuple[int, int]]:
     """Runs of slides, first and behind the last, of at most so many vectors, or of one slide."""
     first, slides = 0, len(offsets) - 1
     while first < slides:

@@ -191,7 +191,7 @@ def compute_directional_medians(
 
     query: uint64 [Q, W]; words: uint64 [total, W], the barcodes of slide s at offsets[s]:offsets[s + 1]. Column 0 is
     the median over the query's barcodes of the nearest of the slide, column 1 the other way round. A slide has at most
-    64 barcodes, and at least one. threads: None takes two for many slides.
+    MOST_BARCODES, and at least one. threads: None takes two for many slides.
     """
     return _compute_medians(query, words, offsets, np.empty((len(offsets) - 1, 2)), 0, threads)
 

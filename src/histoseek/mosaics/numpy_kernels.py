@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from histoseek.errors import ConfigurationError
 from histoseek.mosaics.barcodes import Words
+from histoseek.mosaics.signature import MOST_VECTORS
 
 Array = np.ndarray[Any, Any]
 Doubles = NDArray[np.float64]
 
-MOST_BARCODES = 64
-"""Of one slide."""
+MOST_BARCODES = MOST_VECTORS + 1
+"""Of one slide: those of its mosaic, and of its global vector."""
 
 LANES = 64
 """Sums that an inner product is gathered in, element i in sum i % 64; in this order by the compiled kernel, too."""
@@ -30,7 +31,7 @@ def check_counts(offsets: Array, left_out: int = 0) -> None:
     counts = np.diff(offsets)
     if len(counts) and not left_out < counts.min() <= counts.max() <= MOST_BARCODES:
         what = f"a slide with none, or with more than {MOST_BARCODES}"
-        raise ConfigurationError("barcodes", what, "Give 1 to 63 mosaic vectors")
+        raise ConfigurationError("barcodes", what, f"Give 1 to {MOST_VECTORS} mosaic vectors")
 
 
 def compute_directional_medians(query: Words, words: Words, offsets: Array) -> Doubles:

@@ -1,6 +1,6 @@
 """Median of minimum Hamming distances between sets of barcodes of any size, compiled where numba is installed.
 
-The kernel of `histoseek.mosaics` is faster, and made for the up to 64 barcodes of our own mosaics.
+The kernel of `histoseek.mosaics` is faster, and made for the few barcodes of our own mosaics.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from histoseek.archive.stores.rows import RankingRows, quantise
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.deadline import check_deadline
 from histoseek.mosaics.distances import Distances, SignatureBlock, mix_cosines
+from histoseek.mosaics.late_interaction import split_runs
 from histoseek.search.scope.exclusion import SearchScope
 
 Doubles = NDArray[np.float64]
@@ -39,11 +40,12 @@ class Candidates:
     def __len__(self) -> int:
         return len(self.places)
 
-    def parts(self, size: int) -> Iterator[Candidates]:
-        """The same slides, at most `size` at a time, for measures that need much memory for each."""
-        for start in range(0, len(self), size):
+    def parts(self, vectors: int) -> Iterator[Candidates]:
+        """The same slides, some at a time: so many that they have at most this many mosaic vectors, or one slide."""
+        counts = np.diff(self.rows.offsets)[self.places] - 1
+        for first, last in split_runs(np.concatenate([[0], np.cumsum(counts)]), vectors):
             check_deadline()
-            some = slice(start, start + size)
+            some = slice(first, last)
             yield Candidates(self.rows, self.places[some], self.slide_ids[some])
 
     @property

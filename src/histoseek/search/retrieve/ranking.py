@@ -19,8 +19,8 @@ from histoseek.search.retrieve.rank_fusion import Hit
 from histoseek.search.retrieve.witnesses import Witnesses
 from histoseek.search.scope.exclusion import SearchScope
 
-_MOSAICS_AT_ONCE = 2000
-"""Slides whose mosaics are in memory at the same time: 50 MB of 16 vectors of 768 float16."""
+_VECTORS_AT_ONCE = 32_000
+"""Mosaic vectors that are in memory at the same time: 50 MB of 768 float16, or 2,000 slides of 16."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ def _measure_directly(
     if not distance.needs_mosaics:
         return slides.distances(*measures)
     parts = []
-    for some in slides.parts(_MOSAICS_AT_ONCE):
+    for some in slides.parts(_VECTORS_AT_ONCE):
         block = replace(some.block, mosaics=store.mosaics([str(i) for i in some.slide_ids]))
         parts.append([measure(block) for measure in measures])
     return [_concatenate(chunks) for chunks in zip(*parts, strict=True)]

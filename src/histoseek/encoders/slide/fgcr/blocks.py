@@ -23,7 +23,10 @@ NEGLIGIBLE = 1e-3
 
 _LEAST_LOG_MASK = math.log(NEGLIGIBLE)
 _TILES_OF_A_BLOCK = 128
-_BLOCKS_AT_ONCE = 64
+_BLOCKS_AT_ONCE = 16
+"""On a CPU, for what is between to stay small; a GPU has room, and is slow to start anything."""
+
+_BLOCKS_ON_GPU = 512
 _SLACK = 1 + 1e-6
 """Of the reach of an anchor when it is tested against a whole block: rounding must not hide it."""
 
@@ -157,8 +160,9 @@ def _join_blocks(bags: list[_BagBlocks], starts: Ints, device: torch.device) -> 
     numbers = np.repeat(np.arange(len(bags)), [len(bag.places) for bag in bags])
     log_mask[places < 0] = 0
     joined = []
-    for begin in range(0, len(places), _BLOCKS_AT_ONCE):
-        part = slice(begin, begin + _BLOCKS_AT_ONCE)
+    at_once = _BLOCKS_AT_ONCE if device.type == "cpu" else _BLOCKS_ON_GPU
+    for begin in range(0, len(places), at_once):
+        part = slice(begin, begin + at_once)
         blocks = TileBlocks(
             bags=torch.from_numpy(numbers[part]).to(device),
             places=torch.from_numpy(np.maximum(places[part], 0)).to(device),
