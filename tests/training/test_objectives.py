@@ -24,6 +24,7 @@ from histoseek.training.slides.objectives.fgcr import FgcrObjective
 from histoseek.training.slides.objectives.pathsearch import MosaicDiversity
 from histoseek.training.slides.objectives.prompt_losses import AnchorPromptLoss, log_mean_exp
 from histoseek.training.slides.objectives.token_alignment import TokenAlignmentLoss
+from histoseek.training.slides.recipes import find_recipe
 from tests.training.helpers import CARD, SMALL, WordTokenizer, WordTransformer
 
 PROMPTS = ("ductal carcinoma", "necrosis", "mucinous", "clear cell change", "squamous")
@@ -263,10 +264,8 @@ def test_padding_changes_nothing(model: SlideTextModel, objective: FgcrObjective
 
 
 @settings(max_examples=15)
-@given(st.permutations(range(REGIONS)))
-def test_the_order_of_regions_is_nothing(order: list[int]) -> None:
-    model = make_model()
-    objective = make_objective(model)
+@given(order=st.permutations(range(REGIONS)))
+def test_the_order_of_regions_is_nothing(model: SlideTextModel, objective: FgcrObjective, order: list[int]) -> None:
     pairs, made = make_pairs(model)
     assert made.slides.mosaic_mask is not None
     mixed = replace(made.slides, mosaics=made.slides.mosaics[:, order], mosaic_mask=made.slides.mosaic_mask[:, order])
@@ -359,6 +358,7 @@ def test_gradients_are_those_of_differences() -> None:
     assert torch.autograd.gradcheck(lambda r, p: pool(r, masks[0], p, targets, balance), (regions, prompts))
 
 
+@settings(max_examples=30)
 @given(st.integers(1, 6), st.integers(1, 40))
 def test_pooling_does_not_depend_on_how_often_a_region_is_there(kinds: int, copies: int) -> None:
     logits = torch.randn(1, kinds, 2, generator=torch.Generator().manual_seed(kinds))
@@ -367,6 +367,11 @@ def test_pooling_does_not_depend_on_how_often_a_region_is_there(kinds: int, copi
     torch.testing.assert_close(often, once, rtol=1e-4, atol=1e-5)
     assert (once <= logits.amax(1) + 1e-6).all() and (once >= logits.mean(1) - 1e-6).all()
     assert (logits.amax(1) - once <= math.log(kinds) + 1e-6).all()
+
+
+def test_the_recipe_weighs_the_losses_that_there_are() -> None:
+    assert (*find_recipe("fgcr").losses,) == ("contrastive", *FgcrObjective.names)
+    assert (*find_recipe("pathsearch").losses,) == ("contrastive", *MosaicDiversity.names)
 
 
 @pytest.mark.parametrize("name", list(ALL))

@@ -33,8 +33,6 @@ class TokenAlignmentLoss(nn.Module):
         anchors: [b, M, D] and words: [b, L, D], of length one, where their masks, bool [b, M] and [b, L], are true;
         ids: [b, L], words of one id are not held apart. A pair without words or regions adds nothing.
         """
-        anchors = anchors.where(anchor_mask.unsqueeze(-1), 0.0)
-        words = words.where(word_mask.unsqueeze(-1), 0.0)
         affinity = ATTENTION_SHARPNESS * (anchors @ self.projection.T) @ (words @ self.projection.T).transpose(1, 2)
         words_seen = _attend(affinity, words, word_mask)
         regions_named = _attend(affinity.transpose(1, 2), anchors, anchor_mask)
