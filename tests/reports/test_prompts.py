@@ -20,7 +20,7 @@ from histoseek.reports.facts.prompts import (
     ConceptStatements,
     choose_prompts,
     parse_statements,
-    read_reports,
+    read_corpus,
     read_statements,
 )
 from histoseek.reports.facts.report_facts import list_facts
@@ -92,10 +92,10 @@ def test_long_reports_are_silent_on_purpose() -> None:
 def test_reports_that_are_short_by_their_form_are_complete_where_they_name_half_of_what_is_usual() -> None:
     usual = ["Carcinoma with necrosis, fibrosis and ulceration."] * 3
     brief, briefer = "Carcinoma with necrosis.", "Carcinoma."
-    statements = read_reports([*usual, brief, briefer])
+    statements = read_corpus([*usual, brief, briefer])
     assert [report.is_complete for report in statements] == [True, True, True, True, False]
-    assert [report.is_complete for report in read_reports([LONG] * 3 + usual)] == [True] * 3 + [False] * 3
-    assert read_reports([]) == ()
+    assert [report.is_complete for report in read_corpus([LONG] * 3 + usual)] == [True] * 3 + [False] * 3
+    assert read_corpus([]) == ()
 
 
 def test_stored_facts_say_what_the_text_says() -> None:
@@ -116,7 +116,7 @@ def test_a_concept_is_said_to_be_one_thing(parts: list[str]) -> None:
 
 
 def _reports(*texts: str) -> list[ConceptStatements]:
-    return list(read_reports(texts, least_concepts=0))
+    return list(read_corpus(texts, least_concepts=0))
 
 
 def test_the_most_frequent_come_first_and_patients_have_one_vote() -> None:
@@ -189,7 +189,7 @@ def captions(shared_data: Path) -> list[str]:
 
 
 def test_real_captions_are_counted_as_they_read(captions: list[str]) -> None:
-    prompts = choose_prompts(read_reports(captions), [str(place) for place in range(len(captions))])
+    prompts = choose_prompts(read_corpus(captions), [str(place) for place in range(len(captions))])
     counts = {prompt.concept_id: prompt.patients for prompt in prompts}
     for concept_id, words in (
         ("papillary-adenocarcinoma", "papillary adenocarcinoma"),
@@ -201,6 +201,6 @@ def test_real_captions_are_counted_as_they_read(captions: list[str]) -> None:
 
 def test_most_real_reports_are_complete(shared_data: Path) -> None:
     with gzip.open(shared_data / "reports" / "tcga_reports.jsonl.gz", "rt", encoding="utf-8") as file:
-        statements = read_reports([json.loads(line)["text"] for line in islice(file, 8)])
+        statements = read_corpus([json.loads(line)["text"] for line in islice(file, 8)])
     assert sum(report.is_complete for report in statements) > 4
     assert all("malignant-neoplasm" in report.stated for report in statements if "carcinoma" in report.stated)

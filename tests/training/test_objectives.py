@@ -17,8 +17,9 @@ from torch.nn.functional import normalize
 
 from histoseek.encoders.slide.batches import BagBatch, SlideVectors
 from histoseek.encoders.text.tower import TextTower, Tokens
+from histoseek.reports.facts.prompts import SILENT, STATED, UNKNOWN
 from histoseek.training.slides.model import SlideTextModel
-from histoseek.training.slides.objective import SILENT, STATED, UNKNOWN, EmbeddedPairs, Objective, PairBatch
+from histoseek.training.slides.objective import EmbeddedPairs, Objective, PairBatch
 from histoseek.training.slides.objectives.draws import draw_places
 from histoseek.training.slides.objectives.fgcr import FgcrObjective
 from histoseek.training.slides.objectives.pathsearch import MosaicDiversity

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from math import ceil
 from statistics import median
 
+import numpy as np
+from numpy.typing import NDArray
+
 from histoseek.errors import NoPrompts
 from histoseek.reports.concepts.vocabulary import Vocabulary, load_vocabulary
 from histoseek.reports.facts.findings import decide_finding
@@ -37,6 +40,11 @@ _NOWHERE = frozenset({"resection-margin", "clark-level", "breslow-thickness", "t
 
 _MALIGNANT, _METASTASIS = "malignant-neoplasm", "metastasis"
 _DENIED = STATUS_FIELDS[Status.NEGATED]
+
+
+STATED, SILENT, UNKNOWN = 1, 0, -1
+"""What a report says of a prompt: it states it; it denies it, or is long enough to be silent on purpose; nobody
+knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +91,10 @@ def read_statements(
     most (`decide_finding`); forms and categories ("L0", "Pn1") count, too. least_concepts: how many different ones a
     report must name to be complete.
     """
-    return read_reports([text], vocabulary, least_concepts)[0]
+    return read_corpus([text], vocabulary, least_concepts)[0]
 
 
-def read_reports(
+def read_corpus(
     texts: Sequence[str], vocabulary: Vocabulary | None = None, least_concepts: int | None = None
 ) -> tuple[ConceptStatements, ...]:
     """What each of an archive's reports says, in their order; equal texts are read once.
@@ -166,6 +174,18 @@ def choose_prompts(
     if not chosen:
         raise NoPrompts(len(reports), len(set(patients)), least_patients)
     return tuple(_make_prompt(concept_id, len(candidates[concept_id]), vocabulary) for concept_id in chosen[:most])
+
+
+def make_targets(prompts: Sequence[Prompt], reports: Sequence[ConceptStatements]) -> NDArray[np.int8]:
+    """What each of n reports says of P prompts, int8 [n, P]: STATED, SILENT or UNKNOWN."""
+    targets = np.full((len(reports), len(prompts)), UNKNOWN, np.int8)
+    for row, report in zip(targets, reports, strict=True):
+        for place, prompt in enumerate(prompts):
+            if prompt.concept_id in report.stated:
+                row[place] = STATED
+            elif report.is_silent(prompt.concept_id):
+                row[place] = SILENT
+    return targets
 
 
 @dataclass(frozen=True, slots=True)

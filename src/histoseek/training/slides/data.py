@@ -10,9 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from histoseek.reports.facts.prompts import Prompt, choose_prompts, read_reports
+from histoseek.reports.facts.prompts import SILENT, STATED, Prompt, choose_prompts, make_targets, read_corpus
 from histoseek.training.pairs import TrainingPair
-from histoseek.training.slides.prompt_targets import make_targets, weigh_labels
 from histoseek.training.slides.recipes import find_recipe
 from histoseek.training.slides.settings import TrainingSettings
 from histoseek.training.split import Split
@@ -38,12 +37,11 @@ class ReportTargets:
         if not any(settings.losses[name] for name in find_recipe(settings.model).prompt_losses):
             return cls()
         reports = [pair.report for pair in (*split.train, *split.validation, *split.test)]
-        statements = read_reports(reports)
+        statements = read_corpus(reports)
         patients = [pair.patient_id for pair in split.train]
         prompts = choose_prompts(statements[: len(patients)], patients, most=settings.prompts)
         targets = make_targets(prompts, statements)
-        weights = weigh_labels(targets[: len(patients)])
-        return cls(prompts, dict(zip(reports, targets, strict=True)), np.stack([weights.silent, weights.stated]))
+        return cls(prompts, dict(zip(reports, targets, strict=True)), weigh_labels(targets[: len(patients)]))
 
     def find(self, pairs: Sequence[TrainingPair]) -> Tensor:
         """The rows of n pairs, int8 [n, P]."""
@@ -62,3 +60,18 @@ class TrainingData:
     def pairs(self) -> tuple[TrainingPair, ...]:
         """All pairs: the train part, the validation part, the test part."""
         return (*self.split.train, *self.split.validation, *self.split.test)
+
+
+def weigh_labels(targets: NDArray[np.int8]) -> NDArray[np.float32]:
+    """How much each label counts, so that a prompt's are balanced, float32 [2, P], at SILENT and STATED.
+
+    targets: int8 [n, P] of the train part. With s reports that state a prompt and u that are silent on it, a stated
+    label counts (s + u) / (sqrt(s) (sqrt(s) + sqrt(u))), a silent one the same with s and u exchanged: inverse square
+    roots of the frequencies (Mahajan et al., ECCV 2018, after Mikolov et al., NIPS 2013), scaled so that the labels of
+    a prompt count 1 in the mean. So a prompt that 1 % state has 9 % of its weight in them, neither 1 % nor, with the
+    noise of few, half. A prompt whose labels are all alike has weights of 1.
+    """
+    roots = np.sqrt([(targets == value).sum(0, dtype=np.float64) for value in sorted((SILENT, STATED))])
+    total, known = roots.sum(0), (roots**2).sum(0)
+    weights = np.divide(known, roots * total, out=np.ones_like(roots), where=roots.all(0))
+    return weights.astype(np.float32)

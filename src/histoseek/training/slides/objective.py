@@ -14,18 +14,14 @@ from histoseek.encoders.text.tower import Tokens
 if TYPE_CHECKING:
     from histoseek.training.slides.model import SlideTextModel
 
-STATED, SILENT, UNKNOWN = 1, 0, -1
-"""What a report says of a prompt: it states it; it denies it, or is long enough to be silent on purpose; nobody
-knows."""
-
 
 @dataclass(frozen=True, slots=True)
 class PairBatch:
     """Some pairs of slides and reports on the device that computes.
 
-    bags: of b slides; tokens: of their reports [b, L]; targets: int8 [b, P], what each report says of P prompts; seed:
-    of what is random in this step; row: the place of the first pair in the whole batch. What is random depends on seed
-    and place alone, so that a batch has the same losses however it is cut.
+    bags: of b slides; tokens: of their reports [b, L]; targets: int8 [b, P], what each report says of P prompts
+    (`make_targets`); seed: of what is random in this step; row: the place of the first pair in the whole batch. What is
+    random depends on seed and place alone, so that a batch has the same losses however it is cut.
     """
 
     bags: BagBatch

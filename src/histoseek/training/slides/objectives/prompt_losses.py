@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from histoseek.training.slides.objective import SILENT, STATED, UNKNOWN
+from histoseek.reports.facts.prompts import SILENT, STATED, UNKNOWN
 
 START_SCALE = 10.0
 """Where the learned factor of cosines starts (SigLIP, Zhai et al. 2023, arXiv 2303.15343)."""
