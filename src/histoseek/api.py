@@ -18,9 +18,12 @@ from histoseek.search.options import (
     DEFAULT_QUERIES,
     FALSE_ALARMS,
     ExplainKeywords,
+    PhraseKeywords,
+    PhraseOptions,
     SearchKeywords,
     SearchOptions,
     choose_options,
+    choose_phrase_options,
 )
 from histoseek.search.queries import ArchivedSlide, Query, SlideFile, TextQuery
 from histoseek.slides.sources.base import SlideSource
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
     from histoseek.reports.language.sections import Sections
     from histoseek.reports.privacy.deidentify import DeidentifyChoice
     from histoseek.search.maps.overview import Overview
+    from histoseek.search.phrases.results import PhraseResults
     from histoseek.search.recall import Recall
     from histoseek.search.results import SearchResult, SearchResults
     from histoseek.search.scope.facets import Facet
@@ -188,6 +192,30 @@ class Archive(ArchiveFolder):
 
         asked, chosen = _make_query(query, None, None), choose_options(options, **keywords)
         return self.read(lambda view: explain_pair(view, asked, slide_id, chosen, reporter))
+
+    def phrases(
+        self,
+        query: SourceLike | Query | None = None,
+        options: PhraseOptions | None = None,
+        *,
+        like: str | None = None,
+        reporter: Reporter | None = None,
+        **keywords: Unpack[PhraseKeywords],
+    ) -> PhraseResults:
+        """What a report would say of a region, a picture, a slide or a case: phrases, with the probability that a
+        report states each.
+
+        The query is a slide file or query object, or the archive's slide `like`; options: how to ask, or the same as
+        keywords (`PhraseOptions`: k, examples, where, ...). Raises what `search` raises, and ArchiveError for an
+        archive without reports, or whose regions can't be compared with words.
+        """
+        from histoseek.search.phrases.find_phrases import find_phrases
+        from histoseek.search.regional.opening import open_region_measure
+
+        asked, chosen = _make_query(query, like, None), choose_phrase_options(options, **keywords)
+        return self.read(
+            lambda view: find_phrases(view, asked, open_region_measure(view, view.store.snapshot()), chosen, reporter)
+        )
 
     def facets(
         self, where: Where = None, fields: Sequence[str] | None = None, filters: Sequence[FieldFilter] = ()

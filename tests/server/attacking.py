@@ -106,6 +106,7 @@ NOT_JSON = (
 TAKES_JSON = (
     ("POST", "/archives/cohort/search"),
     ("POST", "/archives/cohort/explain"),
+    ("POST", "/archives/cohort/phrases"),
     ("POST", "/archives/cohort/facets"),
     ("POST", "/archives/cohort/feedback"),
     ("POST", "/archives/cohort/jobs"),

@@ -22,6 +22,12 @@ const formatProbability = (value: number): string => {
   return percent > 99 ? "over 99 %" : `${percent} %`;
 };
 
+/** A difference of probabilities. */
+const formatPoints = (difference: number): string => {
+  const points = Math.round(difference * 100);
+  return points < 1 ? "less than 1 point" : formatCount(points, "point", "points");
+};
+
 export const strings = {
   app: {
     name: "histoseek",
@@ -185,6 +191,7 @@ export const strings = {
       find: "Find",
       findSlides: "Slides",
       findReports: "Reports",
+      findRegions: "Regions (for words)",
       perPage: "Results per page",
       least: (column: string) => `Minimum probability of the same ${column}`,
       any: "any",
@@ -235,6 +242,10 @@ export const strings = {
     also: (count: number) => `and ${formatCount(count, "more slide", "more slides")} of this case:`,
     facts: { organ: "Organ", stain: "Stain", site: "Site" },
     noImage: "no picture",
+    noPlace: "position unknown",
+    fieldSize: (length: string) => `Each field is ${length} wide; the region that fits is outlined.`,
+    openRegion: (diagnosis: string | null, slideId: string, rank: number, size: string | null) =>
+      `${rank}. ${diagnosis ? `${diagnosis}, ` : ""}slide ${slideId}${size ? `, region of ${size}` : ""}: open it`,
     compare: (diagnosis: string | null, slideId: string, rank: number) =>
       `${rank}. ${diagnosis ? `${diagnosis}, ` : ""}slide ${slideId}: compare with the query`,
     score: "score",
@@ -250,6 +261,9 @@ export const strings = {
     channelNames: {
       "similar slides": "similar slides",
       "shared space": "space shared by slides and texts",
+      "tile words": "words of the tile encoder",
+      anchors: "regions in the space of words",
+      "aligned tiles": "tiles in the space of words",
       "report vectors": "meaning of the report",
       "report words": "words of the report",
       "metadata words": "words of the metadata and names",
@@ -471,6 +485,7 @@ export const strings = {
     match: (label: string) => `Match ${label}`,
     textRegion: (label: string) => `Near the text ${label}`,
     pairFrame: "Selected pair",
+    namedRegion: "Region that was opened",
     queryRegion: (label: string) => `Query region ${label}`,
     notPlaced: (name: string) => `${name} (position unknown)`,
     similarity: "similarity",
@@ -494,6 +509,31 @@ export const strings = {
     queryReport: "Query report",
     queryReportOf: (slideId: string) => `Query: report of ${slideId}`,
     without: "Without",
+  },
+  phrases: {
+    title: (labels: readonly string[]) =>
+      labels.length === 1
+        ? `What a report would say of region ${labels[0]}`
+        : `What a report would say of regions ${labels.join(", ")}`,
+    show: "Show",
+    hide: "Hide",
+    reading: "Reading the region",
+    none: "The archive's reports state no phrases to choose from.",
+    notCalibrated: (patients: number) =>
+      `Not calibrated: the reports of ${formatCount(patients, "patient", "patients")} are too few for probabilities. Bars show how well the region fits each phrase, by cosine.`,
+    key: "The line on a bar is the base rate: how many of the archive's patients have it in their reports.",
+    by: (patients: number, error: number | null) =>
+      `By the reports of ${formatCount(patients, "other patient", "other patients")}.${
+        error === null ? "" : ` On patients held out, probabilities are off by ${formatPoints(error)} on average.`
+      }`,
+    likely: (name: string, probability: number, prior: number) =>
+      `${name}: ${formatProbability(probability)} likely to be in the report; base rate ${formatProbability(prior)}`,
+    similarity: (name: string, cosine: number) => `${name}: similarity ${formatFigure(cosine)}, not calibrated`,
+    cosine: (cosine: number) => cosine.toFixed(2).replace("-", "\u2212"),
+    stated: (patients: number, judged: number) => `${patients} of ${formatCount(judged, "patient", "patients")}`,
+    examples: "as on",
+    openExample: (slideId: string, name: string) =>
+      `Slide ${slideId}, whose report states ${name}: open its best region`,
   },
   overview: {
     title: (archive: string) => `Archive ${archive}`,

@@ -1,4 +1,4 @@
-"""`histoseek search`: from a slide, a region, a case, a picture, words, or a mix, to slides or reports."""
+"""`histoseek search`: from a slide, a region, a case, a picture, words, or a mix, to slides, reports or phrases."""
 
 from __future__ import annotations
 
@@ -10,14 +10,18 @@ import typer
 
 from histoseek.cli import query_options as query
 from histoseek.cli.options import DEFAULT_WORKERS, ArchiveOption, JsonOption, WhereOption, WorkersOption, read_settings
-from histoseek.errors import InputError
-from histoseek.search.options import SearchOptions
+from histoseek.errors import ConfigurationError, InputError
+from histoseek.search.options import PhraseOptions, SearchOptions
 
 if TYPE_CHECKING:
+    from histoseek.search.phrases.results import PhraseResults
     from histoseek.search.queries import Query
     from histoseek.search.results import SearchResults
 
-DEFAULTS = SearchOptions()
+DEFAULTS, PHRASES = SearchOptions(), PhraseOptions()
+
+_NOT_OF_PHRASES = ("offset", "by_case", "distance", "exact", "min_probability", "vote", "html")
+"""Options that say nothing of phrases."""
 
 ExpandOption = Annotated[
     bool, typer.Option("--expand/--no-expand", help="Also find synonyms and subtypes of what --text names.")
@@ -25,8 +29,13 @@ ExpandOption = Annotated[
 VerbatimOption = Annotated[
     bool, typer.Option("--verbatim", help="Search for the words of --text as they are spelled, without corrections.")
 ]
-ToOption = Annotated[Literal["slides", "reports", "regions", "cases"], typer.Option(help="What to find.")]
-CountOption = Annotated[int, typer.Option("-k", help="Number of results.")]
+ToOption = Annotated[
+    Literal["slides", "reports", "regions", "cases", "phrases"],
+    typer.Option(help="What to find; phrases: what a report would say of a region, a picture or a slide."),
+]
+CountOption = Annotated[
+    int, typer.Option("-k", help="Number of results.", show_default=f"{DEFAULTS.k}; {PHRASES.k} phrases")
+]
 OffsetOption = Annotated[int, typer.Option(help="Number of top results to skip.")]
 SamePatientOption = Annotated[bool, typer.Option("--same-patient", help="Keep slides of the query's own patient.")]
 ByCaseOption = Annotated[bool, typer.Option("--by-case", help="Return one result per case: its most similar slide.")]
@@ -86,6 +95,10 @@ def search(
 ) -> None:
     """Find similar slides or reports; the query's own slides and patient are left out."""
     parsed = query.parse_query(read_settings(context, query.QueryOptions))
+    if to == "phrases":
+        phrases = _find_phrases(archive, parsed, _read_phrase_options(context))
+        print(phrases.to_json() if as_json else phrases)
+        return
     options = read_settings(context, SearchOptions)
     print_results(_run(archive, parsed, options), as_json, html)
 
@@ -99,6 +112,29 @@ def _run(archive: Path, asked: Query, options: SearchOptions) -> SearchResults:
     allow_own_code(options.distance)
     with show_progress("query", total=None) as reporter:
         return Archive.open(archive).search(asked, options, reporter=reporter)
+
+
+def _read_phrase_options(context: typer.Context) -> PhraseOptions:
+    """The options of phrases; raises ConfigurationError for those that are of slides."""
+    given = [name for name in context.params if _is_given(context, name)]
+    wrong = next((name for name in given if name in _NOT_OF_PHRASES), None)
+    if wrong is not None:
+        option = f"--{wrong.replace('_', '-')}"
+        raise ConfigurationError(option, "is of slides, not of phrases", "Leave it out, or ask for slides")
+    return read_settings(context, PhraseOptions, **({} if "k" in given else {"k": PHRASES.k}))
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name not in {"DEFAULT", "DEFAULT_MAP"}
+
+
+def _find_phrases(archive: Path, asked: Query, options: PhraseOptions) -> PhraseResults:
+    from histoseek.api import Archive
+    from histoseek.progress import show_progress
+
+    with show_progress("query", total=None) as reporter:
+        return Archive.open(archive).phrases(asked, options, reporter=reporter)
 
 
 def print_results(results: SearchResults, as_json: bool, html: Path | None) -> None:

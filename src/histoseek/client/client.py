@@ -29,8 +29,8 @@ from histoseek.rest.archives import (
     Value,
 )
 from histoseek.rest.base import Page, Problem
-from histoseek.rest.queries import ExplainRequest, Query, SearchRequest
-from histoseek.rest.results import ExplainResponse, SearchResponse
+from histoseek.rest.queries import ExplainRequest, PhrasesRequest, Query, SearchRequest
+from histoseek.rest.results import ExplainResponse, PhrasesResponse, SearchResponse
 from histoseek.rest.workspace import (
     Collection,
     CollectionContent,
@@ -140,6 +140,10 @@ class Client:
     def search(self, archive: str, request: SearchRequest) -> SearchResponse:
         """Search."""
         return self._send(SearchResponse, "POST", f"{_make_archive_path(archive)}/search", request)
+
+    def find_phrases(self, archive: str, request: PhrasesRequest) -> PhrasesResponse:
+        """What a report would say of an image."""
+        return self._send(PhrasesResponse, "POST", f"{_make_archive_path(archive)}/phrases", request)
 
     def explain(self, archive: str, request: ExplainRequest) -> ExplainResponse:
         """Why one slide does, or does not, match a query."""

@@ -23,8 +23,8 @@ class ArchiveInfo(Response):
     """An archive as a whole.
 
     spacing_um_per_px: spacing in µm/px at which tiles are read; calibrated_for: the column of probabilities;
-    reads_text: text can be searched with; aligned: slides and texts have vectors in a shared space; has_images: slides
-    can be displayed; writable: this server may change it.
+    reads_text: text can be searched with; aligned: slides and texts have vectors in a shared space; measures_regions:
+    regions can be compared with words; has_images: slides can be displayed; writable: this server may change it.
     """
 
     name: str
@@ -36,6 +36,7 @@ class ArchiveInfo(Response):
     calibrated_for: str | None
     reads_text: bool
     aligned: bool
+    measures_regions: bool
     has_images: bool
     writable: bool
     fields: tuple[FieldInfo, ...]

@@ -8,14 +8,14 @@ from pydantic import Field, JsonValue, StrictBool, model_validator
 
 from histoseek.rest.archives import FieldFilter
 from histoseek.rest.base import Request, ShortText, SlideId, UploadId, make_example_config
-from histoseek.search.options import SearchOptions
+from histoseek.search.options import MOST_EXAMPLES, MOST_PHRASES, PhraseOptions, SearchOptions
 
 Words = Annotated[str, Field(min_length=1, max_length=4000)]
 Edge = Annotated[int, Field(ge=1, le=10_000_000, strict=True)]
 Offset = Annotated[int, Field(ge=0, le=10_000_000, strict=True)]
 
 _UPLOAD = "0123456789abcdef0123456789abcdef"
-_DEFAULTS = SearchOptions()
+_DEFAULTS, _PHRASES = SearchOptions(), PhraseOptions()
 _BOX: JsonValue = {"x": 100, "y": 250, "width": 500, "height": 400}
 _TEXT: JsonValue = {"kind": "text", "text": "papillary structures with foamy macrophages", "without": "necrosis"}
 _SLIDE: dict[str, JsonValue] = {"kind": "slide", "slide": {"slide_id": "SLIDE-1"}}
@@ -173,6 +173,23 @@ class SearchRequest(Request):
     expand: StrictBool = _DEFAULTS.expand
     verbatim: StrictBool = Field(default=_DEFAULTS.verbatim, description="Do not correct misspelt words of a text.")
     marks: Marks | None = None
+
+
+class PhrasesRequest(Request):
+    """Ask what a report would say of an image, most of all of a region; fields as in Python (docs/searching.md)."""
+
+    model_config = make_example_config(
+        {"query": {"kind": "region", "slide": _SLIDE["slide"], "regions": [_BOX]}, "k": 5},
+        {"query": _SLIDE, "where": "organ = 'kidney'"},
+        {"query": {"kind": "picture", "upload_id": _UPLOAD, "spacing_um_per_px": 0.5}},
+    )
+
+    query: ImageQuery
+    k: int = Field(default=_PHRASES.k, ge=1, le=MOST_PHRASES, strict=True)
+    examples: int = Field(default=_PHRASES.examples, ge=0, le=MOST_EXAMPLES, strict=True)
+    where: str | None = Field(default=None, max_length=2000)
+    filters: tuple[FieldFilter, ...] = Field(default=(), max_length=50)
+    same_patient: StrictBool = _PHRASES.same_patient
 
 
 class ExplainRequest(Request):

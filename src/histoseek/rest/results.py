@@ -139,7 +139,7 @@ class QueryEcho(Response):
     """
 
     kind: str
-    to: Literal["slides", "reports", "regions", "cases"]
+    to: Literal["slides", "reports", "regions", "cases", "phrases"]
     slides: tuple[QuerySlide, ...]
     regions: tuple[Region, ...]
     text: str | None
@@ -236,3 +236,50 @@ class ExplainResponse(Response):
     result: Result
     query_attention: SlideAttention | None
     result_attention: SlideAttention | None
+
+
+class PhraseExample(Response):
+    """A slide whose report states a phrase, and its region that fits the phrase best, null where places are unknown."""
+
+    slide_id: str
+    region: Region | None
+    similarity: float
+
+
+class PhraseResult(Response):
+    """A phrase that a report may state: a concept of the vocabulary of reports by its preferred name.
+
+    probability: that the report of a slide whose best region fits as well states it, null where not calibrated; prior:
+    the share of patients whose reports state it, of those whose reports tell; lift: probability / prior; patients,
+    judged: how many state it, and how many tell.
+    """
+
+    rank: int
+    concept_id: str
+    kind: str
+    name: str
+    probability: float | None
+    prior: float
+    lift: float | None
+    similarity: float
+    patients: int
+    judged: int
+    examples: tuple[PhraseExample, ...]
+
+
+class PhrasesResponse(Response):
+    """What a report would say of an image, likeliest first; without probabilities what stands out most.
+
+    calibration_error: the gap between probability and frequency on patients held out, null without probabilities;
+    patients: how many have reports that count; phrases: how many there were to choose from.
+    """
+
+    query: QueryEcho
+    measured_by: Literal["anchors", "tile words", "aligned tiles"]
+    elapsed_ms: float
+    results: tuple[PhraseResult, ...]
+    calibrated: bool
+    calibration_error: float | None
+    patients: int
+    phrases: int
+    warnings: tuple[str, ...]

@@ -12,6 +12,8 @@ from histoseek.errors import ConfigurationError, InputError
 
 MOST_RESULTS = 100_000
 
+MOST_PHRASES, MOST_EXAMPLES = 200, 10
+
 Target = Literal["slides", "reports", "regions", "cases"]
 
 _FLAGS = {"k": "-k", "offset": "--offset", "candidates": "--candidates", "workers": "--workers"}
@@ -101,6 +103,36 @@ class SearchOptions:
         return str(self.where) if self.where is not None else None
 
 
+@dataclass(frozen=True, slots=True)
+class PhraseOptions:
+    """How to ask what a report would say of an image.
+
+    k: phrases wanted; examples: slides to name for each, whose reports state it; where: of which slides the reports
+    count (docs/metadata.md); same_patient: count those of the query's patient (or, where that is not known, its case)
+    as well; workers: threads that read the query.
+    """
+
+    k: int = 10
+    examples: int = 2
+    where: Where = None
+    same_patient: bool = False
+    workers: int = 2
+
+    def __post_init__(self) -> None:
+        settle_fields(self, "phrases", but={"where"}, kind=ConfigurationError)
+        for name, least, most in (("k", 1, MOST_PHRASES), ("examples", 0, MOST_EXAMPLES), ("workers", 1, None)):
+            count = settle_count(getattr(self, name), _FLAGS.get(name, f"--{name}"), least)
+            if most is not None and count > most:
+                raise ConfigurationError(
+                    _FLAGS.get(name, f"--{name}"), f"{count} is too many", f"Ask for at most {most}"
+                )
+
+    @property
+    def scope(self) -> SearchOptions:
+        """What slides may count, as searches say it."""
+        return SearchOptions(where=self.where, same_patient=self.same_patient)
+
+
 class SearchKeywords(TypedDict, total=False):
     """SearchOptions spelt as keywords; what is left out has the default there."""
 
@@ -118,6 +150,16 @@ class SearchKeywords(TypedDict, total=False):
     vote: str | None
     expand: bool
     verbatim: bool
+
+
+class PhraseKeywords(TypedDict, total=False):
+    """PhraseOptions spelt as keywords."""
+
+    k: int
+    examples: int
+    where: Where
+    same_patient: bool
+    workers: int
 
 
 class ExplainKeywords(TypedDict, total=False):
@@ -145,3 +187,14 @@ def choose_options(options: SearchOptions | None, **keywords: Unpack[SearchKeywo
         names = ", ".join(sorted(keywords))
         raise InputError("search", f"has options and {names} beside them", "Give either options or keywords")
     return options
+
+
+def choose_phrase_options(options: PhraseOptions | None, **keywords: Unpack[PhraseKeywords]) -> PhraseOptions:
+    """The options, or those that keywords spell; raises InputError for both, ConfigurationError for values."""
+    if options is not None and keywords:
+        names = ", ".join(sorted(keywords))
+        raise InputError("phrases", f"has options and {names} beside them", "Give either options or keywords")
+    if options is not None and not isinstance(options, PhraseOptions):
+        what = f"has options of type {type(options).__name__}"
+        raise InputError("phrases", what, "Give PhraseOptions(...), or keywords such as k=5")
+    return options or PhraseOptions(**keywords)

@@ -138,7 +138,7 @@ class QueryInfo:
     """
 
     kind: QueryKind
-    to: Literal["slides", "reports", "regions", "cases"]
+    to: Literal["slides", "reports", "regions", "cases", "phrases"]
     slide_id: str | None = None
     uri: str | None = None
     spacing_um_per_px: float | None = None

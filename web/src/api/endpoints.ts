@@ -13,6 +13,8 @@ import type {
   Job,
   Judgement,
   Page,
+  PhrasesRequest,
+  PhrasesResponse,
   Report,
   SearchRequest,
   SearchResponse,
@@ -71,6 +73,8 @@ export const uploads = {
 export const searches = {
   search: (archive: string, body: SearchRequest, signal?: Signal) =>
     request<SearchResponse>("POST", path`archives/${archive}/search`, { body, signal }),
+  phrases: (archive: string, body: PhrasesRequest, signal?: Signal) =>
+    request<PhrasesResponse>("POST", path`archives/${archive}/phrases`, { body, signal }),
   explain: (archive: string, body: ExplainRequest, signal?: Signal) =>
     request<ExplainResponse>("POST", path`archives/${archive}/explain`, { body, signal }),
 };

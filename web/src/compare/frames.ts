@@ -28,6 +28,12 @@ export function framesOf(query: QueryEcho, result: Result, pair: PairContributio
   };
 }
 
+/** The frame of a region that the address names. */
+export function regionFrames(region: Region | null): readonly Frame[] {
+  const [label, colour] = [textLabel(0), TEXT_COLOURS[0] ?? OTHER_COLOUR];
+  return framed(region, { id: textId(0), colour, label, name: strings.compare.namedRegion, kind: "text" });
+}
+
 export function matchId(place: number): string {
   return `match-${place}`;
 }

@@ -1,5 +1,7 @@
 import { useMemo } from "preact/hooks";
-import { go } from "../state/navigation";
+import type { Result } from "../api/types";
+import { go, route } from "../state/navigation";
+import { isAt, selectionOf } from "../state/region-key";
 import { searchResults } from "../state/search-results";
 import { useShortcuts } from "../state/shortcuts";
 import { strings } from "../strings";
@@ -11,18 +13,21 @@ export interface Neighbours {
 }
 
 /** The ways to the results before and after one, also by keys; the back button passes over them. */
-export function useNeighbours(slideId: string): Neighbours {
-  const ids = searchResults.state.value.value?.results.map((result) => result.slide_id) ?? [];
-  const place = ids.indexOf(slideId);
-  const to = (id: string | undefined) => (place < 0 || id === undefined ? null : () => go({ selected: id }, "replace"));
-  const neighbours = { onPrevious: to(ids[place - 1]), onNext: to(ids[place + 1]) };
+export function useNeighbours(): Neighbours {
+  const results = searchResults.state.value.value?.results ?? [];
+  const place = results.findIndex((result) => isAt(result, route.value));
+  const to = (result: Result | undefined) =>
+    place < 0 || !result
+      ? null
+      : () => go(selectionOf(route.peek(), result.slide_id, result.region ?? null), "replace");
+  const neighbours = { onPrevious: to(results[place - 1]), onNext: to(results[place + 1]) };
   const { onPrevious, onNext } = neighbours;
   const keys = useMemo(
     () => [
       { key: "p", label: strings.compare.previous, run: () => onPrevious?.() },
       { key: "n", label: strings.compare.next, run: () => onNext?.() },
     ],
-    [ids.join("\n"), place],
+    [results, place],
   );
   useShortcuts(keys);
   return neighbours;

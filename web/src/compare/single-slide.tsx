@@ -1,20 +1,28 @@
 import type { JSX } from "preact";
+import { useState } from "preact/hooks";
 import { archiveName } from "../state/archives";
-import { hrefTo } from "../state/navigation";
+import { hrefTo, route } from "../state/navigation";
+import { shownRegion } from "../state/region-key";
 import { useResource } from "../state/resource";
 import { strings } from "../strings";
 import { Icon } from "../ui/icons";
 import { ErrorPanel, Spinner } from "../ui/status";
+import type { Stage } from "../viewer/stage";
 import { fetchSlideWithReport, pictureOfResult } from "./cached-requests";
 import { Facts, factsOf } from "./compare-header";
+import { regionFrames } from "./frames";
 import { ReportPane } from "./report-pane";
 import { SlidePane } from "./slide-pane";
+import { useFlight } from "./use-places";
 
 const texts = strings.compare;
 
 /** A slide and its report, where nothing was asked that it could be compared with. */
 export function SingleSlide({ slideId }: { slideId: string }): JSX.Element {
   const { value, error, reload } = useResource({ archive: archiveName.value, slideId }, fetchSlideWithReport);
+  const [stage, onStage] = useState<Stage | null>(null);
+  const region = shownRegion(route.value);
+  useFlight(stage, region);
   if (error) return <ErrorPanel error={error} onRetry={reload} />;
   if (value?.slide.slide_id !== slideId) return <Spinner />;
   const { slide, report } = value;
@@ -35,6 +43,9 @@ export function SingleSlide({ slideId }: { slideId: string }): JSX.Element {
           name={slide.slide_id}
           of={pictureOfResult(archiveName.value, slide)}
           reference={{ slide_id: slide.slide_id }}
+          frames={regionFrames(region)}
+          onGo={() => region && stage?.flyTo(region)}
+          onStage={onStage}
         />
       </div>
       <aside class="compare-side" aria-label={texts.side}>

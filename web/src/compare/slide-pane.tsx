@@ -2,6 +2,7 @@ import type { JSX } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { SlideRef } from "../api/types";
 import { runQuery } from "../search/query-form";
+import { archive } from "../state/archives";
 import { useResource } from "../state/resource";
 import { strings } from "../strings";
 import { Button } from "../ui/button";
@@ -9,6 +10,7 @@ import { ErrorPanel, Spinner } from "../ui/status";
 import { SlideViewer, type SlideViewerProps } from "../viewer/slide-viewer";
 import type { Rect } from "../viewer/view";
 import { fetchPicture, type PictureRef, pictureKey } from "./cached-requests";
+import { PhrasesPanel } from "./phrases-panel";
 
 const texts = strings.compare;
 
@@ -56,6 +58,7 @@ export function SlidePane({ role, name, of, reference, ...paneProps }: SlidePane
       >
         {error ? <ErrorPanel error={error} onRetry={reload} /> : loading ? <Spinner /> : <NoPicture name={name} />}
       </SlideViewer>
+      {source && archive.value?.measures_regions && <PhrasesPanel reference={reference} regions={regions} />}
     </div>
   );
 }

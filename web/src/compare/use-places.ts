@@ -1,5 +1,8 @@
+import { computed } from "@preact/signals";
 import { useEffect, useMemo, useState } from "preact/hooks";
-import type { PairContribution } from "../api/types";
+import type { PairContribution, Region } from "../api/types";
+import { route } from "../state/navigation";
+import { regionText, shownRegion } from "../state/region-key";
 import type { Frame } from "../viewer/frame";
 import type { Stage } from "../viewer/stage";
 import type { Comparison } from "./comparison";
@@ -28,6 +31,7 @@ export function usePlaces({ query, result }: Comparison): Places {
   const [pair, setPair] = useState<PairContribution | null>(null);
   const lock = useLock(queryStage, resultStage);
   const frames = useMemo(() => framesOf(query, result, pair), [query, result, pair]);
+  useFlight(resultStage, shownRegion(route.value));
   useEffect(() => {
     select(null);
     setPair(null);
@@ -44,6 +48,16 @@ export function usePlaces({ query, result }: Comparison): Places {
     goAmong(framesOf(query, result, wanted), pairId(wanted));
   };
   return { frames, selected, lock, select, go: (id) => goAmong(frames, id), goToPair, onQueryStage, onResultStage };
+}
+
+/** Have a stage go to a region as soon as it can, once for each region that is to be seen. */
+export function useFlight(stage: Stage | null, region: Region | null): void {
+  const open = useMemo(() => computed(() => Boolean(stage?.view.value)), [stage]);
+  const isOpen = open.value;
+  const wanted = region && regionText(region);
+  useEffect(() => {
+    if (isOpen && region) stage?.flyTo(region, true);
+  }, [stage, isOpen, wanted]);
 }
 
 function fly(stage: Stage | null, frames: readonly Frame[], id: string, atOnce: boolean): void {

@@ -37,7 +37,7 @@ export function Workspace({ comparison, answer, error, onRetry }: WorkspaceProps
   const overlay = OVERLAYS.find((one) => one === route.value.shown.overlay) ?? "off";
   return (
     <div class={`compare ${slideOfQuery ? "" : "compare-one"}`}>
-      <CompareHeader comparison={comparison} {...useNeighbours(result.slide_id)} />
+      <CompareHeader comparison={comparison} {...useNeighbours()} />
       <Controls
         overlay={overlay}
         hasMaps={Boolean(answer?.query_attention || answer?.result_attention)}

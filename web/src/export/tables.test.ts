@@ -15,8 +15,10 @@ const result = {
 
 it("names the patient beside the case", () => {
   const [head, row] = resultsCsv([result]).replace("\uFEFF", "").split("\r\n");
-  expect(head).toBe("rank,slide_id,case_id,patient_id,score,probability,diagnosis,organ,stain,site,also,ways");
-  expect(row).toBe("1,S-1,C-1,P-7,0.5,,adenoma,colon,H&E,,S-2 S-3,tiles: 2");
+  expect(head).toBe("rank,slide_id,case_id,patient_id,score,probability,diagnosis,organ,stain,site,also,ways,region");
+  expect(row).toBe("1,S-1,C-1,P-7,0.5,,adenoma,colon,H&E,,S-2 S-3,tiles: 2,");
+  const region = { x: 1, y: 2, width: 30, height: 40 };
+  expect(resultsCsv([{ ...result, region }])).toContain('tiles: 2,"1,2,30,40"');
 });
 
 it("says where results come from, and leaves the answer as it is", () => {

@@ -1,4 +1,5 @@
 import type { Result, SearchResponse } from "../api/types";
+import { regionText } from "../state/region-key";
 import { type Cell, csvText } from "./csv";
 
 const COLUMNS: readonly (readonly [string, (result: Result) => Cell])[] = [
@@ -14,6 +15,7 @@ const COLUMNS: readonly (readonly [string, (result: Result) => Cell])[] = [
   ["site", ({ slide }) => slide.site],
   ["also", ({ also }) => also.join(" ")],
   ["ways", ({ ways }) => ways.map(({ name, rank }) => `${name}: ${rank}`).join("; ")],
+  ["region", ({ region }) => (region ? regionText(region) : "")],
 ];
 
 /** Where results come from, in words; purpose: what the server says that they are for. */

@@ -7,6 +7,7 @@ import { openAddDialog } from "../collections/slides-to-add";
 import { route } from "../state/navigation";
 import { useShortcuts } from "../state/shortcuts";
 import { strings } from "../strings";
+import { FieldCard, fieldSizeOf } from "./field-card";
 import { pressMark } from "./judgements";
 import { placeAfterKey } from "./keys";
 import { ResultItem } from "./result-item";
@@ -14,6 +15,8 @@ import { ResultItem } from "./result-item";
 const words = strings.results.keys;
 
 export function ResultList({ response }: { response: SearchResponse }): JSX.Element {
+  const ofRegions = response.query.to === "regions";
+  const sizeUm = ofRegions ? fieldSizeOf(response.results) : null;
   const list = useRef<HTMLOListElement>(null);
   const lastAt = useRef(-1);
   useListKeys(list);
@@ -22,15 +25,19 @@ export function ResultList({ response }: { response: SearchResponse }): JSX.Elem
   return (
     <ol
       ref={list}
-      class="results-list"
+      class={ofRegions ? "results-list results-fields" : "results-list"}
       onFocusIn={() => {
         lastAt.current = focusedAt(list.current);
       }}
       onKeyDown={(event) => onArrow(event, list.current)}
     >
-      {response.results.map((result) => (
-        <ResultItem key={result.slide_id} result={result} calibratedFor={response.calibrated_for} />
-      ))}
+      {response.results.map((result) =>
+        ofRegions ? (
+          <FieldCard key={result.rank} result={result} sizeUm={sizeUm} />
+        ) : (
+          <ResultItem key={result.slide_id} result={result} calibratedFor={response.calibrated_for} />
+        ),
+      )}
     </ol>
   );
 }

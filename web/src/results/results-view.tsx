@@ -16,6 +16,7 @@ import { Icon } from "../ui/icons";
 import { ErrorPanel } from "../ui/status";
 import { currentResponse } from "./current-response";
 import { ExportMenu } from "./export-menu";
+import { FieldSize, fieldSizeOf } from "./field-card";
 import { CollectDialog } from "./judge-buttons";
 import { MarksBar } from "./marks-bar";
 import { ResultList } from "./result-list";
@@ -109,6 +110,7 @@ function Answer({ response, loading }: { response: SearchResponse; loading: bool
       <Spelling query={response.query} />
       <Fit response={response} />
       <Warnings warnings={notesOn(response)} />
+      {response.query.to === "regions" && <FieldSize sizeUm={fieldSizeOf(response.results)} />}
       {response.results.length ? <ResultList response={response} /> : <Nothing />}
       <Pages response={response} />
     </div>

@@ -2,7 +2,7 @@
 import type { JSX } from "preact";
 import { archive } from "../state/archives";
 import { route } from "../state/navigation";
-import { USUAL_SETTINGS } from "../state/route";
+import { TARGETS, USUAL_SETTINGS } from "../state/route";
 import { strings } from "../strings";
 import { Button } from "../ui/button";
 import { Checkbox, Field } from "../ui/field";
@@ -50,8 +50,9 @@ function Options(): JSX.Element {
         choices={[
           ["slides", words.findSlides],
           ["reports", words.findReports],
+          ...(archive.value?.measures_regions ? [["regions", words.findRegions] as const] : []),
         ]}
-        onChoose={(to) => changeSettings({ to: to === "reports" ? "reports" : "slides" })}
+        onChoose={(chosen) => changeSettings({ to: TARGETS.find((one) => one === chosen) ?? USUAL_SETTINGS.to })}
       />
       <Choice
         label={words.perPage}

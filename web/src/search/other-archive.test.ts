@@ -3,7 +3,7 @@ import type { ImageQuery, Query } from "../api/types";
 import { type Route, START, USUAL_SETTINGS } from "../state/route";
 import { routeInArchive } from "./other-archive";
 
-const OTHER = { name: "other", reads_text: true };
+const OTHER = { name: "other", reads_text: true, measures_regions: false };
 const archived: ImageQuery = { kind: "slide", slide: { slide_id: "S-1" } };
 const uploaded: ImageQuery = { kind: "slide", slide: { upload_id: "0123456789abcdef0123456789abcdef" } };
 
@@ -55,5 +55,11 @@ describe("a question to another archive", () => {
       archive: "other",
       settings: { ...USUAL_SETTINGS, perPage: 50, byCase: true, to: "reports" },
     });
+  });
+
+  it("looks for regions only where regions can be compared with words", () => {
+    const route = { ...START, settings: { ...START.settings, to: "regions" } } as const;
+    expect(routeInArchive(route, OTHER).settings.to).toBe("slides");
+    expect(routeInArchive(route, { ...OTHER, measures_regions: true }).settings.to).toBe("regions");
   });
 });

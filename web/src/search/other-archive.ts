@@ -3,9 +3,12 @@ import type { ArchiveInfo, ImageQuery, Query } from "../api/types";
 import { type Route, START } from "../state/route";
 import { slidesOf } from "./draft";
 
+type Named = Pick<ArchiveInfo, "name" | "reads_text" | "measures_regions">;
+
 /** The route of a question to another archive, without what is of the archive before: its slides, columns and cases. */
-export function routeInArchive(route: Route, archive: Pick<ArchiveInfo, "name" | "reads_text">): Route {
-  const { perPage, byCase, samePatient, exact, expand, to } = route.settings;
+export function routeInArchive(route: Route, archive: Named): Route {
+  const { perPage, byCase, samePatient, exact, expand } = route.settings;
+  const to = route.settings.to === "regions" && !archive.measures_regions ? START.settings.to : route.settings.to;
   const settings = { ...START.settings, perPage, byCase, samePatient, exact, expand };
   return {
     ...START,

@@ -10,10 +10,14 @@ import { hasLostText, readQuery, type TextStore, writeQuery } from "./query-para
 export const VIEWS = ["results", "compare", "overview", "collections", "history"] as const;
 export type View = (typeof VIEWS)[number];
 
+/** What can be looked for. */
+export const TARGETS = ["slides", "reports", "regions"] as const;
+export type Target = (typeof TARGETS)[number];
+
 /** How to search, as SearchRequest has it; null: as the server does it; perPage: results on a page; vote: "" for none. */
 export interface SearchSettings {
   readonly perPage: number;
-  readonly to: "slides" | "reports";
+  readonly to: Target;
   readonly byCase: boolean;
   readonly samePatient: boolean;
   readonly exact: boolean;
@@ -156,7 +160,7 @@ function readSettings(from: URLSearchParams): SearchSettings {
   const perPage = positive(from.get("k"));
   return {
     perPage: from.has("k") && perPage <= MOST_PER_PAGE ? perPage : USUAL_SETTINGS.perPage,
-    to: from.get("to") === "reports" ? "reports" : "slides",
+    to: TARGETS.find((known) => known === from.get("to")) ?? USUAL_SETTINGS.to,
     byCase: from.get("by") === "case",
     samePatient: from.get("same") === "patient",
     exact: from.get("exact") === "yes",

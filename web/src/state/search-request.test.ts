@@ -36,6 +36,22 @@ describe("the request of a route", () => {
   });
 });
 
+describe("a search for regions", () => {
+  const settings = { ...START.settings, to: "regions", byCase: true, minProbability: 0.5 } as const;
+  const marks = { relevant: ["S1"], irrelevant: [] };
+
+  it("asks for nothing that is of slides", () => {
+    const none = { to: "regions", by_case: false, min_probability: null, vote: null, marks: null };
+    expect(searchRequestOf({ ...ASKED, settings, marks }, ARCHIVE)).toMatchObject(none);
+  });
+
+  it("is by words alone: images look for slides", () => {
+    const query = { kind: "slide", slide: { slide_id: "S1" } } as const;
+    expect(searchRequestOf({ ...ASKED, query, settings }, ARCHIVE)).toMatchObject({ to: "slides", by_case: true });
+    expect(explainRequestOf({ ...ASKED, settings, selected: "S1" })).toMatchObject({ to: "slides" });
+  });
+});
+
 describe("the explanation of a route", () => {
   it("is of the slide that is selected", () => {
     expect(explainRequestOf(ASKED)).toBeNull();

@@ -6,6 +6,7 @@ import { archive, archiveName } from "./archives";
 import { hrefTo, NEW_QUESTION, route } from "./navigation";
 import { describeFilters, describeQuestion } from "./query-descriptions";
 import { RecentCache } from "./recent-cache";
+import { isAt } from "./region-key";
 import { resource } from "./resource";
 import { noteSearch } from "./search-history";
 import { searchRequestOf } from "./search-request";
@@ -28,10 +29,11 @@ const answers = new RecentCache<SearchResponse>(MOST_ANSWERS, FRESH_MS);
 
 export const searchResults = resource(() => currentRequest.value, fetchResponse);
 
-/** The result of the slide that is selected; null when it is not on this page of results. */
+/** The result of the slide, or of its region, that is selected; null when it is not on this page of results. */
 export const selectedResult = computed<Result | null>(() => {
   const results = searchResults.state.value.value?.results ?? [];
-  return results.find((result) => result.slide_id === route.value.selected) ?? null;
+  const ofSlide = results.filter((result) => result.slide_id === route.value.selected);
+  return ofSlide.find((result) => isAt(result, route.value)) ?? ofSlide[0] ?? null;
 });
 
 async function fetchResponse({ archive, request }: ArchiveRequest, signal: AbortSignal): Promise<SearchResponse> {

@@ -37,6 +37,27 @@ export function ShareBar({ share, label, children }: ShareBarProps): JSX.Element
   );
 }
 
+export interface RateBarProps extends ShareBarProps {
+  /** What is usual, 0 to 1: marked on the bar. */
+  readonly base: number;
+}
+
+/** A share beside what is usual. */
+export function RateBar({ share, base, label, children }: RateBarProps): JSX.Element {
+  const [width, left] = [share, base].map((part) => `${Math.min(1, Math.max(0, part)) * 100}%`);
+  return (
+    <span class="share" role="img" aria-label={label}>
+      <span class="share-track share-rated" aria-hidden="true">
+        <span class="share-fill" style={{ width }} />
+        <span class="share-base" style={{ left }} />
+      </span>
+      <span class="share-text" aria-hidden="true">
+        {children}
+      </span>
+    </span>
+  );
+}
+
 /** How likely a result shares the query's label; calibratedFor: the column of that label. */
 export function ProbabilityBar({ value, calibratedFor }: { value: number; calibratedFor: string | null }): JSX.Element {
   return (

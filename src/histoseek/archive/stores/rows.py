@@ -106,11 +106,7 @@ class RankingRows:
 
     def places_of(self, slide_ids: Sequence[str]) -> NDArray[np.int64]:
         """Where those of the slides stand that there are."""
-        asked = np.array(slide_ids, np.str_)
-        places = np.searchsorted(self.slide_ids, asked)
-        there = places < len(self)
-        there[there] = self.slide_ids[places[there]] == asked[there]
-        return places[there]
+        return find_places_of(self.slide_ids, slide_ids)
 
     def take_outline(self, outline: Outline) -> None:
         """Settle which slide stands where, while the arrays are being filled."""
@@ -136,6 +132,15 @@ class RankingRows:
 
     def _places(self, row_ids: NDArray[np.uint64]) -> NDArray[np.int64]:
         return self.row_order[np.searchsorted(self.row_ids, row_ids, sorter=self.row_order)]
+
+
+def find_places_of(sorted_ids: NDArray[np.str_], slide_ids: Sequence[str]) -> NDArray[np.int64]:
+    """Where those of some slides stand among sorted ids [S] that there are."""
+    asked = np.array(slide_ids, np.str_)
+    places = np.searchsorted(sorted_ids, asked)
+    there = places < len(sorted_ids)
+    there[there] = sorted_ids[places[there]] == asked[there]
+    return places[there]
 
 
 def empty_arrays(outline: Outline, make: Callable[[str, tuple[int, ...], np.dtype[Any]], NDArray[Any]]) -> Arrays:

@@ -56,14 +56,14 @@ _Bags = tuple[Bag, Bag | None]
 class PreparedImage:
     """An image query in the archive's space, and whose it is as far as known.
 
-    slides, signatures and features: one of each, several for a case; features: float32 [N, D] of tiles, None where
-    they are the archive's; regions: in level-0 px.
+    slides, signatures and bags: one of each, several for a case; bags: None where they are the archive's; regions: in
+    level-0 px.
     """
 
     kind: QueryKind
     slides: tuple[QuerySlide, ...]
     signatures: tuple[Signature, ...]
-    features: tuple[NDArray[np.float32] | None, ...]
+    bags: tuple[Bag | None, ...]
     owner: Owner
     regions: tuple[Rect, ...] = ()
 
@@ -99,8 +99,8 @@ def prepare_image(
 
 def load_features(archive: ArchiveFolder, image: PreparedImage) -> Iterator[NDArray[np.float32] | None]:
     """Features of the tiles of each slide [N, D], those of the archive's from their bags; None where that has gone."""
-    for slide, features in zip(image.slides, image.features, strict=True):
-        yield _load_cached(archive, str(slide.slide_id)) if features is None else features
+    for slide, bag in zip(image.slides, image.bags, strict=True):
+        yield _load_cached(archive, str(slide.slide_id)) if bag is None else bag.features
 
 
 def _load_cached(archive: ArchiveFolder, slide_id: str) -> NDArray[np.float32] | None:
@@ -134,7 +134,7 @@ class _Reading:
             kind="region" if query.regions else "tile" if query.picture else "slide",
             slides=(slide,),
             signatures=(self._sign((bag, query.context), query.name, slide.slide_id),),
-            features=(bag.features,),
+            bags=(bag,),
             owner=_owner(query.patient_id, stored),
             regions=query.regions,
         )
@@ -151,7 +151,7 @@ class _Reading:
         slide = QuerySlide(known.slide_id, query.source.uri, spacing, known.stain)
         signature = self._sign(bags, query.source.uri, slide.slide_id)
         owner = _owner(query.patient_id, stored)
-        return PreparedImage("slide", (slide,), (signature,), (bags[0].features,), owner)
+        return PreparedImage("slide", (slide,), (signature,), (bags[0],), owner)
 
     def region(self, query: Region) -> PreparedImage:
         """The regions of a slide, from its source, or from its cached features where it is gone."""
@@ -168,7 +168,7 @@ class _Reading:
         slide = QuerySlide(archived.slide_id, uri, spacing)
         owner = _owner(query.slide.patient_id, stored)
         signature = self._sign(bags, uri, slide.slide_id)
-        return PreparedImage("region", (slide,), (signature,), (bags[0].features,), owner, regions)
+        return PreparedImage("region", (slide,), (signature,), (bags[0],), owner, regions)
 
     def _find(self, query: SlideQuery) -> PreparedImage | None:
         """The archive's own slide of the same content; raises SlideNotFound, UnknownSlide."""
@@ -282,7 +282,7 @@ def _join_case(slides: Sequence[PreparedImage]) -> PreparedImage:
         kind="case",
         slides=tuple(part for slide in slides for part in slide.slides),
         signatures=tuple(part for slide in slides for part in slide.signatures),
-        features=tuple(part for slide in slides for part in slide.features),
+        bags=tuple(part for slide in slides for part in slide.bags),
         owner=Owner.merge([slide.owner for slide in slides]),
     )
 

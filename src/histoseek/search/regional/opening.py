@@ -35,6 +35,13 @@ def open_region_measure(archive: ArchiveFolder, store: SlideTable) -> RegionMeas
     raise _explain_lack(archive)
 
 
+def has_region_measure(archive: ArchiveFolder, store: SlideTable) -> bool:
+    """Whether an archive has one, as far as can be told without loading a model."""
+    space = archive.require_space()
+    is_shared = space.has_alignment and space.has_texts and not space.has_tile_mosaics
+    return is_shared or (archive.words.encoder is not None and bool(store.word_tiles.tower))
+
+
 def _explain_lack(archive: ArchiveFolder) -> ArchiveError | EncoderError:
     where, words = str(archive.path), archive.words
     if words.fault is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
+from typing import Protocol
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -14,7 +15,6 @@ from numpy.typing import NDArray
 from histoseek.archive.filters.expression import HAS_REPORT, NO_PATIENT, Expression, all_of, any_of, not_true, one_of
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.schema import SlideRecord, is_storable
-from histoseek.archive.stores.rows import RankingRows
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.errors import ArchiveError
 from histoseek.reports.privacy.person_names import make_patient_key
@@ -54,6 +54,24 @@ class Owner:
         return bool(self.patient_ids or self.case_ids)
 
 
+class OwnedSlides(Protocol):
+    """Slides sorted by id, with whose they are: text [S], "" where not known."""
+
+    @property
+    def patient_ids(self) -> NDArray[np.str_]:
+        """Of whom each is."""
+
+    @property
+    def case_ids(self) -> NDArray[np.str_]:
+        """Of which case each is."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+
+    def places_of(self, slide_ids: Sequence[str]) -> NDArray[np.int64]:
+        """Where those of some slides stand that there are."""
+
+
 @dataclass(frozen=True, slots=True)
 class Exclusions:
     """Slides that a search leaves out: by id, all of some patients and cases, as the archive spells them, and those of
@@ -74,7 +92,7 @@ class Exclusions:
         nobodys = all_of(one_of("case_id", self.patient_cases), NO_PATIENT) if self.patient_cases else None
         return any_of(*(one_of(column, values) for column, values in columns.items() if values), nobodys)
 
-    def mask(self, rows: RankingRows) -> NDArray[np.bool_]:
+    def mask(self, rows: OwnedSlides) -> NDArray[np.bool_]:
         """Which rows are not left out, bool [S]."""
         mask = np.ones(len(rows), np.bool_)
         mask[rows.places_of(self.slide_ids)] = False

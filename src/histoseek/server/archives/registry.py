@@ -11,6 +11,7 @@ from histoseek.archive.filters.expression import compare, one_of
 from histoseek.archive.schema import SlideRecord
 from histoseek.errors import UnknownSlide
 from histoseek.rest.archives import ArchiveInfo, FieldInfo
+from histoseek.search.regional.opening import has_region_measure
 from histoseek.search.scope.public import PRIVATE_COLUMNS
 from histoseek.server.errors import NotFound
 
@@ -40,6 +41,7 @@ class ArchiveEntry:
             calibrated_for=calibration.label.column if calibration and calibration.label else None,
             reads_text=bool(space and space.has_texts),
             aligned=bool(space and space.has_alignment),
+            measures_regions=bool(space and has_region_measure(archive, archive.store)),
             has_images=not archive.recipe.imported,
             writable=writable,
             fields=tuple(FieldInfo(name=n, type=str(kind)) for n, kind in types.items() if n not in PRIVATE_COLUMNS),

@@ -23,6 +23,8 @@ from histoseek.rest.results import (
     LabelDistribution,
     Match,
     Phrase,
+    PhraseResult,
+    PhrasesResponse,
     QueryEcho,
     QuerySlide,
     Result,
@@ -33,6 +35,7 @@ from histoseek.rest.results import (
 )
 from histoseek.search import attention_maps
 from histoseek.search.calibration.apply import NOT_CALIBRATED
+from histoseek.search.phrases.results import PhraseResults
 from histoseek.search.results import QueryInfo, SearchResult, SearchResults
 from histoseek.slides.sources.registry import existing_source, source_name
 
@@ -120,6 +123,21 @@ def to_explain_response(result: SearchResult) -> ExplainResponse:
         result=to_result(result),
         query_attention=_to_slide_attention(maps.query) if maps else None,
         result_attention=_to_slide_attention(maps.result) if maps else None,
+    )
+
+
+def to_phrases_response(results: PhraseResults, refs: Sequence[SlideRef]) -> PhrasesResponse:
+    """The phrases; refs: the slides that the request named, in order."""
+    return PhrasesResponse(
+        query=to_query_echo(results.query, refs),
+        measured_by=results.measured_by,
+        elapsed_ms=results.elapsed_ms,
+        results=tuple(PhraseResult.model_validate(result) for result in results),
+        calibrated=results.calibrated,
+        calibration_error=results.calibration_error,
+        patients=results.patients,
+        phrases=results.phrases,
+        warnings=results.warnings,
     )
 
 

@@ -12,12 +12,12 @@ from fastapi import Query as Parameter
 from pydantic import BaseModel
 
 from histoseek.api import Archive
-from histoseek.archive.filters.expression import Expression, all_of
+from histoseek.archive.filters.expression import Expression, Where, all_of
 from histoseek.rest import queries as rest
 from histoseek.rest.archives import FacetField, Facets, FacetsRequest, FacetValue, FieldFilter, Map
-from histoseek.rest.queries import ExplainRequest, SearchRequest
-from histoseek.rest.results import ExplainResponse, SearchResponse
-from histoseek.search.options import SearchOptions
+from histoseek.rest.queries import ExplainRequest, PhrasesRequest, SearchRequest
+from histoseek.rest.results import ExplainResponse, PhrasesResponse, SearchResponse
+from histoseek.search.options import PhraseOptions, SearchOptions
 from histoseek.search.queries import Query
 from histoseek.search.scope.facets import Facet
 from histoseek.search.scope.fields import FieldFilter as SearchedField
@@ -26,7 +26,7 @@ from histoseek.server.archives.registry import ArchiveEntry
 from histoseek.server.context import Context
 from histoseek.server.http.dependencies import EntryInPath, InContext, Reader, Searcher
 from histoseek.server.http.requests import list_query_slides, parse_query
-from histoseek.server.http.responses import to_explain_response, to_search_response
+from histoseek.server.http.responses import to_explain_response, to_phrases_response, to_search_response
 from histoseek.server.security.access import Caller
 
 router = APIRouter(prefix="/archives/{archive}", tags=["search"])
@@ -41,6 +41,19 @@ async def search_archive(context: InContext, caller: Searcher, entry: EntryInPat
     began = time.perf_counter()
     query = await _parse_query(context, caller, entry, request.query, request.marks)
     answer = await context.search_queue.run(lambda: _to_json_response(_search(context, entry, query, request)))
+    context.metrics.count_search(request.query.kind, time.perf_counter() - began)
+    return answer
+
+
+@router.post("/phrases", response_model=PhrasesResponse)
+async def find_phrases(context: InContext, caller: Searcher, entry: EntryInPath, request: PhrasesRequest) -> Response:
+    """What a report would say of a region, a picture, a slide or a case: phrases with calibrated probabilities.
+
+    Reports of the query's own patient do not count.
+    """
+    began = time.perf_counter()
+    query = await _parse_query(context, caller, entry, request.query)
+    answer = await context.search_queue.run(lambda: _to_json_response(_find_phrases(entry, query, request)))
     context.metrics.count_search(request.query.kind, time.perf_counter() - began)
     return answer
 
@@ -104,15 +117,30 @@ def _search(context: Context, entry: ArchiveEntry, query: Query, request: Search
     return to_search_response(results, list_query_slides(request.query), key, request.k)
 
 
+def _find_phrases(entry: ArchiveEntry, query: Query, request: PhrasesRequest) -> PhrasesResponse:
+    options = PhraseOptions(
+        k=request.k,
+        examples=request.examples,
+        where=_to_where(entry, request.where, request.filters),
+        same_patient=request.same_patient,
+    )
+    return to_phrases_response(entry.archive.phrases(query, options), list_query_slides(request.query))
+
+
+def _to_where(entry: ArchiveEntry, where: str | None, filters: Sequence[FieldFilter]) -> Where:
+    """A condition and chosen values as one filter."""
+    condition = _check_where(where)
+    if not filters:
+        return where
+    return all_of(condition, entry.archive.condition(_to_filters(filters)))
+
+
 def _to_options(entry: ArchiveEntry, request: SearchRequest) -> SearchOptions:
-    where, condition = _check_where(request.where), None
-    if request.filters:
-        condition = entry.archive.condition(_to_filters(request.filters))
     return SearchOptions(
         k=request.k,
         offset=request.offset,
         to=request.to,
-        where=all_of(where, condition) if condition is not None else request.where,
+        where=_to_where(entry, request.where, request.filters),
         same_patient=request.same_patient,
         distance=request.distance,
         exact=request.exact,
