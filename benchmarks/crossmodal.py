@@ -31,7 +31,7 @@ from histoseek.encoders.tile.registry import load_tile_encoder
 from histoseek.progress import show_progress
 from histoseek.statistics.clustering import normalise_rows
 from histoseek.training.alignment.closed_form import align
-from histoseek.training.pairs import TrainingPair, archive_pairs
+from histoseek.training.pairs import PairedSlides, TrainingPair, archive_pairs
 from histoseek.training.recall_at_k import RecallAtK, recalls
 from histoseek.training.slides.settings import TrainingSettings
 from histoseek.training.slides.train import prepare_split, train
@@ -130,7 +130,7 @@ def run(archive: Archive, settings: TrainingSettings, out: Path) -> None:
     show(f"after align ({seconds:.1f} s)", aligned)
     started = time.perf_counter()
     with show_progress("steps", total=None) as reporter:
-        result = train(pairs, "minilm", settings, out / "training", reporter)
+        result = train(PairedSlides.from_archive(archive), "minilm", settings, out / "training", reporter)
     show("untrained network", result.test.before.recalls)
     title = f"after train ({time.perf_counter() - started:.0f} s, best epoch {result.best_epoch} of {result.epochs})"
     show(title, result.test.after.recalls)

@@ -17,8 +17,9 @@ from histoseek.encoders.features.feature_files import write_features
 from histoseek.encoders.text.base import TextCard
 from histoseek.encoders.text.tower import TextTower
 from histoseek.encoders.token_rows import TokenRows
+from histoseek.encoders.weights import FeatureSpace
 from histoseek.progress import Reporter, SilentReporter
-from histoseek.training.pairs import TrainingPair
+from histoseek.training.pairs import PairedSlides, TrainingPair
 from histoseek.training.slides.data import ReportTargets, TrainingData
 from histoseek.training.slides.result import TrainingResult
 from histoseek.training.slides.settings import TrainingSettings
@@ -100,6 +101,10 @@ def write_pairs(
             report = f"{WORDS[kind]} carcinoma"
             pairs.append(TrainingPair(name, f"c{patient:03d}", f"p{patient:03d}", report, folder / f"{name}.h5"))
     return tuple(pairs)
+
+
+def slides_of(pairs: Sequence[TrainingPair]) -> PairedSlides:
+    return PairedSlides(tuple(pairs), FeatureSpace("test"))
 
 
 def train_small(

@@ -14,7 +14,7 @@ from histoseek.errors import BadTable, ConfigurationError, InputError, MissingEx
 from histoseek.progress import SilentReporter
 from histoseek.training.pairs import TrainingPair, archive_pairs, load_pair_bag, read_pairs, visible_pairs
 from histoseek.training.slides import train as training
-from tests.training.helpers import SMALL, write_pairs
+from tests.training.helpers import SMALL, slides_of, write_pairs
 
 
 def _table(folder: Path, text: str) -> Path:
@@ -106,13 +106,13 @@ def test_what_teaches_nothing_is_refused(tmp_path: Path, features: Path) -> None
     pairs = write_pairs(features, patients=12)
     same = [replace(pair, report="No tumour.") for pair in pairs]
     with pytest.raises(InputError, match="all reports are the same text"):
-        training.train(same, "minilm", SMALL, tmp_path, SilentReporter())
+        training.train(slides_of(same), "minilm", SMALL, tmp_path, SilentReporter())
     with pytest.raises(InputError, match="no slide-report pairs"):
-        training.train([], "minilm", SMALL, tmp_path, SilentReporter())
+        training.train(slides_of([]), "minilm", SMALL, tmp_path, SilentReporter())
     with pytest.raises(InputError, match=r"12 slides in more than one pair \(s000-0"):
-        training.train([*pairs, *same], "minilm", SMALL, tmp_path, SilentReporter())
+        training.train(slides_of([*pairs, *same]), "minilm", SMALL, tmp_path, SilentReporter())
     with pytest.raises(ConfigurationError, match="At most 8 is possible"):
-        training.train(pairs, "minilm", SMALL, tmp_path, SilentReporter())
+        training.train(slides_of(pairs), "minilm", SMALL, tmp_path, SilentReporter())
 
 
 @pytest.mark.parametrize("package", ["torch", "nystrom_attention", "matplotlib"])
@@ -120,7 +120,7 @@ def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_
     monkeypatch.setitem(__import__("sys").modules, package, None)
     pairs = [TrainingPair(str(i), str(i), str(i), str(i), tmp_path / "none") for i in range(9)]
     with pytest.raises(MissingExtra, match=r"histoseek\[train\]"):
-        training.train(pairs, "minilm", SMALL, tmp_path, SilentReporter())
+        training.train(slides_of(pairs), "minilm", SMALL, tmp_path, SilentReporter())
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ from histoseek.training.slides.sampling import EVALUATION
 from histoseek.training.slides.settings import TrainingSettings
 from histoseek.training.slides.task import choose_micro_batch
 from histoseek.training.slides.train import prepare_split
-from tests.training.helpers import SMALL, InterruptingReporter, tiny_tower, train_small, write_pairs
+from tests.training.helpers import SMALL, InterruptingReporter, slides_of, tiny_tower, train_small, write_pairs
 from tests.weights import write_table
 
 
@@ -291,7 +291,7 @@ def test_checkpoints_of_another_training_are_refused(
     monkeypatch.setattr("histoseek.encoders.text.registry.load_tower", lambda spec: tiny_tower())
     given = {"pairs": pairs, "settings": SMALL, **change(pairs)}
     with pytest.raises(ConfigurationError, match=f"checkpoint there was made with {reason}"):
-        training.train(given["pairs"], "tiny", given["settings"], undisturbed[1], SilentReporter())  # type: ignore[arg-type]
+        training.train(slides_of(given["pairs"]), "tiny", given["settings"], undisturbed[1], SilentReporter())  # type: ignore[arg-type]
 
 
 class _Malicious:
@@ -417,6 +417,6 @@ def test_the_whole_way_in_uses_the_registered_text_encoder(
     asked: list[str] = []
     monkeypatch.setattr("histoseek.encoders.text.registry.load_tower", lambda spec: asked.append(spec) or tiny_tower())
     settings: TrainingSettings = replace(SMALL, epochs=1)
-    result = training.train(pairs, "tiny", settings, tmp_path / "new" / "work", SilentReporter())
+    result = training.train(slides_of(pairs), "tiny", settings, tmp_path / "new" / "work", SilentReporter())
     assert asked == ["tiny"] and result.text_encoder == "tiny" and training.is_first_process()
     assert result.split == prepare_split(pairs, settings) and result.architecture.input_dimension == 24

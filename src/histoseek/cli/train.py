@@ -13,7 +13,6 @@ import typer
 from histoseek.cli.align import print_side_by_side
 from histoseek.cli.options import (
     UNSTATED,
-    BaseTextEncoderOption,
     DataOption,
     JsonOption,
     LicenceOption,
@@ -98,8 +97,20 @@ LossOption = Annotated[
 PromptsOption = Annotated[
     int | None, _by_model("prompts", "Maximum number of phrases of the vocabulary that regions are aligned with.")
 ]
+TextEncoderOption = Annotated[
+    str, typer.Option(help="Text encoder to start from; `small` for a small one that is trained from scratch.")
+]
+CompareOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--compare-with",
+        metavar="WEIGHTS",
+        help="Weights of an earlier training with the same split: judged on the same held-out patients. Repeatable.",
+    ),
+]
 TextLayersOption = Annotated[
-    int | None, _by_model("text_layers", "Number of last layers of the text encoder to train.")
+    int | None,
+    _by_model("text_layers", "Last layers of the text encoder to train; -1 for all, with its word vectors."),
 ]
 DimensionOption = Annotated[int | None, _by_model("dimension", "Dimension of the space that slides and texts share.")]
 MosaicSizeOption = Annotated[int | None, _by_model("mosaic_size", "Maximum number of mosaic vectors per slide.")]
@@ -124,7 +135,7 @@ def train(
     features_encoder: FeaturesEncoderOption = "unknown",
     visible: VisibleOption = False,
     model: ModelOption = DEFAULTS.model,
-    text_encoder: BaseTextEncoderOption = "minilm",
+    text_encoder: TextEncoderOption = "minilm",
     text_layers: TextLayersOption = None,
     epochs: EpochsOption = None,
     batch: BatchOption = None,
@@ -140,6 +151,7 @@ def train(
     size: SizeOption = None,
     patience: PatienceOption = DEFAULTS.patience,
     split: SplitOption = None,
+    compare_with: CompareOption = None,
     seed: TrainingSeedOption = DEFAULTS.seed,
     precision: PrecisionOption = DEFAULTS.precision,
     device: DeviceOption = DEFAULTS.device,
@@ -147,14 +159,14 @@ def train(
     licence: LicenceOption = UNSTATED,
     as_json: JsonOption = False,
 ) -> None:
-    """Train a slide encoder, and the last layers of a text encoder with it, on slides and their reports.
+    """Train a slide encoder, and layers of a text encoder with it, on slides and their reports.
 
-    Patients are split into a training, a validation and a test part, used once, in the end, beside what needs no
-    training. Interrupt it if you must: the same command continues. On several GPUs: `torchrun -m histoseek train`.
+    Patients are split into a train, a validation and a test part, which is used once, in the end. Interrupt it if you
+    must: the same command continues. On several GPUs: `torchrun -m histoseek train`.
     """
     settings = _read_settings(context, loss, size)
     slides = _load_slides(archive, pairs, features, features_encoder, visible)
-    _run(slides, out, settings, text_encoder, data, licence, as_json)
+    _run(slides, out, settings, compare_with or [], context.params)
 
 
 def _read_settings(context: typer.Context, loss: list[str] | None, size: list[str] | None) -> TrainingSettings:
@@ -163,23 +175,16 @@ def _read_settings(context: typer.Context, loss: list[str] | None, size: list[st
 
 
 def _run(
-    slides: PairedSlides,
-    out: Path,
-    settings: TrainingSettings,
-    text_encoder: str,
-    data: str,
-    licence: str,
-    as_json: bool,
+    slides: PairedSlides, out: Path, settings: TrainingSettings, compare_with: list[str], given: dict[str, Any]
 ) -> None:
     from histoseek.progress import show_progress
     from histoseek.training.slides.encoder_file import train_slide_encoder
 
+    others = {name: given[name] for name in ("text_encoder", "data", "licence")}
     with show_progress("steps", total=None) as reporter:
-        trained = train_slide_encoder(
-            slides, out, settings, text_encoder, data=data, licence=licence, reporter=reporter
-        )
+        trained = train_slide_encoder(slides, out, settings, compare_with=compare_with, reporter=reporter, **others)
     if trained is not None:
-        _print_result(trained, as_json)
+        _print_result(trained, given["as_json"])
 
 
 def _load_slides(
@@ -232,7 +237,8 @@ def _print_result(trained: TrainedEncoder, as_json: bool) -> None:
     test = len({pair.patient_id for pair in result.split.test})
     print(f"all on the same {len(result.split.test)} slides of {test} patients held out (test part):")
     judged = {each.name: each.recalls for each in result.baselines}
-    judged |= {"random network": result.test.before.recalls, "trained": result.test.after.recalls}
+    judged |= {"random network": result.test.before.recalls}
+    judged |= {f"{result.settings.model}, trained": result.test.after.recalls}
     print_side_by_side(judged)
     losses = [
         f"{name.replace('_', ' ')} {before:.3f}, {after:.3f}" for name, before, after in _list_losses(result.test)

@@ -32,10 +32,16 @@ def build_text_encoder(weights: Weights, spec: str) -> TextEncoder:
         encoder = load_text_encoder(spec)
         _require_same_base(weights, encoder.weights_hash, spec)
         return encoder
+    return TowerEncoder(load_trained_tower(weights, spec), weights.card.fingerprint)
+
+
+def load_trained_tower(weights: Weights, spec: str) -> TextTower:
+    """The torch module of the text encoder in `spec` with the tensors that weights have for it; raises as
+    `build_text_encoder`."""
     tower = load_tower(spec)
     _require_same_base(weights, tower.weights_hash, spec)
     load_text_part(weights, tower)
-    return TowerEncoder(tower, weights.card.fingerprint)
+    return tower
 
 
 def load_text_part(weights: Weights, tower: TextTower) -> None:

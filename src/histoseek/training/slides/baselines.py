@@ -1,4 +1,4 @@
-"""What needs no training of a slide encoder, judged on the same held-out patients as one that was trained."""
+"""Encoders beside one that is trained, judged on the same held-out patients: first what needs no training."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """An encoder that was not trained, with its recalls on the test part, as far as it has any."""
+    """Another encoder, with its recalls on the test part, as far as it has any."""
 
     name: str
     recalls: tuple[RecallAtK, ...]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from histoseek.encoders.weights import SUFFIX, Weights, save_weights
+from histoseek.encoders.library import weights_path
+from histoseek.encoders.weights import SUFFIX, Weights, load_weights, save_weights
 from histoseek.errors import ConfigurationError, WeightsError
 from histoseek.files import write_atomic
 from histoseek.progress import Reporter, SilentReporter
@@ -36,6 +38,7 @@ def train_slide_encoder(
     settings: TrainingSettings | None = None,
     text_encoder: str = "minilm",
     *,
+    compare_with: Sequence[Path | str] = (),
     data: str = UNSTATED,
     licence: str = UNSTATED,
     reporter: Reporter | None = None,
@@ -43,16 +46,19 @@ def train_slide_encoder(
     """Train a slide encoder and write its weights with their card to `out`; None in all processes but the first.
 
     The folder beside it (`.training`) keeps the log, the split and the checkpoint: the same call continues a training
-    that was interrupted. data, licence: for the card. Raises ConfigurationError for a file that is there or can't be
-    written, WeightsError when the weights can't be saved in the end, and what `train` raises.
+    that was interrupted. compare_with: weights of earlier trainings, files or names in the library, that are judged on
+    the test part, too; data, licence: for the card. Raises ConfigurationError for a file that is there or can't be
+    written, UnknownWeights, WeightsError when weights can't be read, or can't be saved in the end, and what `train`
+    raises.
     """
     path = _prepare_path(Path(out))
     work = path.with_suffix(".training")
     settings = settings or TrainingSettings()
-    result = train(slides.pairs, text_encoder, settings, work, reporter or SilentReporter(), slides.centre)
+    compared = [load_weights(weights_path(str(spec))) for spec in compare_with]
+    result = train(slides, text_encoder, settings, work, reporter or SilentReporter(), compared)
     if not is_first_process():
         return None
-    weights = make_weights(result, path.stem, text_encoder, slides.features, data=data, licence=licence)
+    weights = make_weights(result, path.stem, result.text_spec, slides.features, data=data, licence=licence)
     try:
         save_weights(weights, path)
     except OSError as error:

@@ -13,12 +13,13 @@ from histoseek.encoders.slide.registry import find_family
 from histoseek.encoders.text.tower import TextTower, Tokens
 from histoseek.training.slides.batch_norm import install_steady_norms
 from histoseek.training.slides.losses import START_LOGIT_SCALE
+from histoseek.training.slides.settings import ALL_LAYERS
 
 
 class SlideTextModel(nn.Module):
     """What training trains: `visual`, `text_projection`, `logit_scale` and the last layers of `text_model`.
 
-    The rest of the text tower is frozen. The whole tower runs without dropout, also in training.
+    The rest of the text tower is frozen, where not ALL_LAYERS are trained. It runs without dropout, also in training.
     """
 
     def __init__(self, architecture: Architecture, tower: TextTower, text_layers: int, dropout: float) -> None:
@@ -30,7 +31,8 @@ class SlideTextModel(nn.Module):
         self.text_projection = nn.Linear(tower.card.dimension, architecture.dimension)
         self.logit_scale = nn.Parameter(torch.tensor(START_LOGIT_SCALE))
         tower.requires_grad_(False)
-        for parameter in tower.last_layers(text_layers) if text_layers else []:
+        trained = tower.parameters() if text_layers == ALL_LAYERS else tower.last_layers(text_layers)
+        for parameter in trained if text_layers else ():
             parameter.requires_grad_(True)
         for module in self.visual.modules():
             if isinstance(module, nn.Dropout):

@@ -33,7 +33,7 @@ class TrainingResult:
     and of `text_model.*` only what was trained; text_encoder, text_weights: name and weights hash of the tower that
     these belong to; prompts: that regions were aligned with; epochs: how many were run; truncated_reports: longer than
     the text encoder reads; notes: what the user should know. The test part was scored once, with the final weights,
-    and decided nothing. baselines: other encoders, judged on the test part as well.
+    and decided nothing. baselines: other encoders, judged on the test part as well; text_spec: what loads the tower.
     """
 
     state: Mapping[str, Tensor]
@@ -50,3 +50,4 @@ class TrainingResult:
     truncated_reports: int
     notes: tuple[str, ...]
     baselines: tuple[Baseline, ...] = ()
+    text_spec: str = ""

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 _ABSENT: Any = None
 """Stands for the model's default until settings are made."""
 
+ALL_LAYERS = -1
+"""Of a text encoder, and its word vectors with them."""
+
 BY_MODEL = (
     *("epochs", "batch", "tiles", "learning_rate", "weight_decay", "dropout", "text_layers"),
     *("prompts", "dimension", "mosaic_size"),
@@ -31,11 +34,12 @@ class TrainingSettings:
     """How to train; what is not given takes the default of the model (`recipes`), as its publication states it.
 
     model: family of the network; batch: pairs a step, over all processes; micro_batch: most pairs a forward pass, 0
-    for what fits (numbers don't depend on it, but for dropout and other draws); tiles: drawn from a slide; warmup:
-    share of the steps with a rising learning rate; losses: weights by name, 0 switches off; prompts: most phrases that
-    regions are aligned with; sizes: of the network, by name, beside dimension and mosaic_size; patience: epochs without
-    a better validation recall before it stops; checkpoint_steps: steps between checkpoints inside an epoch; memory_mb:
-    for tile features kept between epochs; split: a table of parts, instead of shares drawn with the seed.
+    for what fits (numbers don't depend on it, but for dropout); tiles: drawn from a slide; warmup: share of the steps
+    with a rising learning rate; losses: weights by name, 0 switches off; prompts: most phrases that regions are aligned
+    with; text_layers: last ones that are trained, or ALL_LAYERS; sizes: of the network, by name, beside dimension and
+    mosaic_size; patience: epochs without a better validation recall before it stops; checkpoint_steps: steps between
+    checkpoints inside an epoch; memory_mb: for tile features kept between epochs; split: a table of parts, instead of
+    shares drawn with the seed.
     """
 
     model: str = "pathsearch"
@@ -102,7 +106,7 @@ class TrainingSettings:
             if not 0 <= weight < float("inf"):
                 raise ConfigurationError(f"loss {name}={weight:g}", "must not be negative", "0 switches it off")
         self._require(any(self.losses.values()), "losses", "are all switched off")
-        self._require(self.text_layers >= 0, "text_layers", "must not be negative")
+        self._require(self.text_layers >= ALL_LAYERS, "text_layers", f"must be {ALL_LAYERS} (all) or more")
         self._require(self.seed >= 0, "seed", "must not be negative")
         self._require(self.patience >= 1, "patience", "must be at least 1")
 

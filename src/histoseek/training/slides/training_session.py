@@ -19,6 +19,7 @@ from histoseek.training.compute import Compute, choose_compute
 from histoseek.training.loop import TrainingLoop, WorkFolder
 from histoseek.training.progress import Progress
 from histoseek.training.slides.baselines import Floats, judge_baselines
+from histoseek.training.slides.comparison import NOTHING_BESIDE, Beside, judge_weights, require_comparable
 from histoseek.training.slides.data import ReportTargets, TrainingData
 from histoseek.training.slides.distributed import join_world
 from histoseek.training.slides.evaluation import Evaluator, PartScore
@@ -44,10 +45,9 @@ def run_training(
     settings: TrainingSettings,
     work: Path,
     reporter: Reporter,
-    centre: Floats | None = None,
+    beside: Beside = NOTHING_BESIDE,
 ) -> TrainingResult:
-    """Train and score, in all processes of the world; centre: of the archive that the pairs are from, None for other
-    pairs. Raises as `train` does."""
+    """Train and score, in all processes of the world. Raises as `train` does."""
     split = data.split
     compute = choose_compute(settings.device, settings.precision)
     truncated = tower.count_truncated([pair.report for pair in data.pairs])
@@ -64,6 +64,8 @@ def run_training(
         compute = Compute(world.device, compute.bf16)
         if find_recipe(settings.model).needs_places:
             loader.require_places(data.pairs)
+        for weights in beside.weights:
+            require_comparable(weights, split, beside.features, loader.dimension(split.train[0]))
         learner = _build_learner(tower, data.targets, settings, loader.dimension(split.train[0]), compute)
         start = learner.collect_trained_state()
         identity = identify_training(settings, data, f"{tower.card.name} {tower.card.version} {tower.weights_hash}")
@@ -75,8 +77,13 @@ def run_training(
         states = (start, progress.best_weights)
         scores = [_scores(evaluator, learner, state, split, progress.micro_batch) for state in states]
         texts = _embed_untrained(evaluator, learner, start, split, progress.micro_batch)
+        others = [
+            judge_weights(weights, split, world, compute, settings.seed, progress.micro_batch)
+            for weights in beside.weights
+        ]
     result = _result(learner, tower, truncated, data, settings, progress, scores)
-    return replace(result, baselines=judge_baselines(split, texts, settings.seed, centre))
+    baselines = judge_baselines(split, texts, settings.seed, beside.centre)
+    return replace(result, baselines=(*baselines, *others))
 
 
 def identify_training(settings: TrainingSettings, data: TrainingData, text_encoder: str) -> Identity:
