@@ -165,8 +165,7 @@ def train(
     must: the same command continues. On several GPUs: `torchrun -m histoseek train`.
     """
     settings = _read_settings(context, loss, size)
-    slides = _load_slides(archive, pairs, features, features_encoder, visible)
-    _run(slides, out, settings, compare_with or [], context.params)
+    _run(settings, _load_slides(archive, pairs, features, features_encoder, visible), out, context.params)
 
 
 def _read_settings(context: typer.Context, loss: list[str] | None, size: list[str] | None) -> TrainingSettings:
@@ -174,15 +173,14 @@ def _read_settings(context: typer.Context, loss: list[str] | None, size: list[st
     return read_settings(context, TrainingSettings, losses=losses, sizes=sizes)
 
 
-def _run(
-    slides: PairedSlides, out: Path, settings: TrainingSettings, compare_with: list[str], given: dict[str, Any]
-) -> None:
+def _run(settings: TrainingSettings, slides: PairedSlides, out: Path, given: dict[str, Any]) -> None:
     from histoseek.progress import show_progress
     from histoseek.training.slides.encoder_file import train_slide_encoder
 
     others = {name: given[name] for name in ("text_encoder", "data", "licence")}
+    others["compare_with"] = given["compare_with"] or ()
     with show_progress("steps", total=None) as reporter:
-        trained = train_slide_encoder(slides, out, settings, compare_with=compare_with, reporter=reporter, **others)
+        trained = train_slide_encoder(slides, out, settings, reporter=reporter, **others)
     if trained is not None:
         _print_result(trained, given["as_json"])
 

@@ -21,7 +21,7 @@ from histoseek.training.progress import Progress
 from histoseek.training.slides.baselines import Floats, judge_baselines
 from histoseek.training.slides.comparison import NOTHING_BESIDE, Beside, judge_weights, require_comparable
 from histoseek.training.slides.data import ReportTargets, TrainingData
-from histoseek.training.slides.distributed import join_world
+from histoseek.training.slides.distributed import World, join_world
 from histoseek.training.slides.evaluation import Evaluator, PartScore
 from histoseek.training.slides.history import EpochRow
 from histoseek.training.slides.learner import Learner, keep_weights
@@ -58,14 +58,8 @@ def run_training(
         join_world(compute.device) as world,
         BagLoader(settings.tiles, settings.seed, settings.memory_mb * 2**20, threads) as loader,
     ):
-        if settings.batch < world.size:
-            what = f"smaller than the {world.size} processes"
-            raise ConfigurationError(f"batch={settings.batch}", what, "Start fewer processes, or take a larger batch")
         compute = Compute(world.device, compute.bf16)
-        if find_recipe(settings.model).needs_places:
-            loader.require_places(data.pairs)
-        for weights in beside.weights:
-            require_comparable(weights, split, beside.features, loader.dimension(split.train[0]))
+        _require_fit(data, settings, beside, loader, world)
         learner = _build_learner(tower, data.targets, settings, loader.dimension(split.train[0]), compute)
         start = learner.collect_trained_state()
         identity = identify_training(settings, data, f"{tower.card.name} {tower.card.version} {tower.weights_hash}")
@@ -84,6 +78,19 @@ def run_training(
     result = _result(learner, tower, truncated, data, settings, progress, scores)
     baselines = judge_baselines(split, texts, settings.seed, beside.centre)
     return replace(result, baselines=(*baselines, *others))
+
+
+def _require_fit(
+    data: TrainingData, settings: TrainingSettings, beside: Beside, loader: BagLoader, world: World
+) -> None:
+    """Raise ConfigurationError or InputError where a training would fail, or mislead, in the end."""
+    if settings.batch < world.size:
+        what = f"smaller than the {world.size} processes"
+        raise ConfigurationError(f"batch={settings.batch}", what, "Start fewer processes, or take a larger batch")
+    for weights in beside.weights:
+        require_comparable(weights, data.split, beside.features, loader.dimension(data.split.train[0]))
+    if find_recipe(settings.model).needs_places:
+        loader.require_places(data.pairs)
 
 
 def identify_training(settings: TrainingSettings, data: TrainingData, text_encoder: str) -> Identity:
