@@ -14,7 +14,6 @@ from histoseek.archive.archive_fusion import load_distance
 from histoseek.archive.reencode import reencode
 from histoseek.archive.space_folders import SpaceChange
 from histoseek.encoders.pairing import pair_weights
-from histoseek.encoders.slide.pathsearch.architecture import PathSearchArchitecture
 from histoseek.encoders.weights import PARTS, PartName, PatientParts, TrainingFacts, Weights, save_weights
 from histoseek.errors import ConfigurationError
 from histoseek.evaluation.evaluate import evaluate
@@ -26,13 +25,12 @@ from histoseek.search.options import SearchOptions
 from histoseek.search.queries import ArchivedSlide
 from tests.cli.process import histoseek
 from tests.evaluation.archives import labelled_archive
-from tests.weights import small_weights
+from tests.weights import SMALL_FGCR, small_weights
 
 COUNT, SHARE = 36, 0.6
 LABELS = [i % 3 for i in range(COUNT)]
 PATIENTS = [i // 2 for i in range(COUNT)]
-SPEC = EvaluationSpec(systems=("both", "first", "second"), all_patients=True)
-WIDE = PathSearchArchitecture(input_dimension=24, dimension=48, mosaic_size=3, heads=4, gate_dimension=8)
+SPEC = EvaluationSpec(systems=("both", "pathsearch", "fgcr"), all_patients=True)
 
 
 def trained_on(weights: Weights, patients: range) -> Weights:
@@ -45,7 +43,7 @@ def trained_on(weights: Weights, patients: range) -> Weights:
 @pytest.fixture(scope="module", name="parts")
 def fixture_parts() -> tuple[Weights, Weights]:
     one = small_weights(1, texts=True, name="one")
-    other = small_weights(2, texts=True, name="other", architecture=WIDE)
+    other = small_weights(2, texts=True, name="other", architecture=SMALL_FGCR)
     return trained_on(one, range(3)), trained_on(other, range(2, 6))
 
 
@@ -72,8 +70,8 @@ def fixture_evaluations(archives: list[Archive]) -> list[Evaluation]:
 def test_an_archive_moves_to_both_encoders(archives: list[Archive]) -> None:
     one, other, both = (archive.store.get(archive.store.slides()) for archive in archives)
     space = archives[2].require_space()
-    assert (space.slide_encoder, space.dimension, space.first_dimension) == ("paired-1-weighted", 80, 32)
-    assert (space.text_dimension, space.shared_dimension, space.first_share) == (768, 80, SHARE)
+    assert (space.slide_encoder, space.dimension, space.first_dimension) == ("paired-1-weighted", 48, 32)
+    assert (space.text_dimension, space.shared_dimension, space.first_share) == (768, 48, SHARE)
     assert archives[2].verify().problems == ()
     for slides in zip(one, other, both, strict=True):
         first, second = slides[2].signature.split(space.side_by_side)  # type: ignore[arg-type]
@@ -85,7 +83,7 @@ def test_an_archive_moves_to_both_encoders(archives: list[Archive]) -> None:
                 tiles.coords.tolist() for tiles in alone.signature.mosaic_tiles
             ]
         assert slides[2].signature.shares.sum() == pytest.approx(1)
-        assert len(slides[2].language.shared_report_vector) == 80  # type: ignore[arg-type]
+        assert len(slides[2].language.shared_report_vector) == 48  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", ["symmetric", "maxsim", "rare"])
@@ -120,15 +118,20 @@ def test_texts_find_slides_and_regions(archives: list[Archive]) -> None:
     assert "shared space" in {channel.name for result in found for channel in result.channels}
     reports = archives[2].search(ArchivedSlide("slide-004"), options=SearchOptions(k=3, to="reports"))
     assert len(reports) == 3
+    regions = archives[2].search(text="class 2", options=SearchOptions(k=4, to="regions"))
+    alone = archives[1].search(text="class 2", options=SearchOptions(k=4, to="regions"))
+    assert [(one.slide_id, one.region) for one in regions] == [(one.slide_id, one.region) for one in alone]
+    for one, other in zip(regions, alone, strict=True):
+        assert one.channels[0].score == pytest.approx(other.channels[0].score, abs=1e-3)
 
 
 def test_each_encoder_is_judged_as_if_it_were_alone(evaluations: list[Evaluation]) -> None:
     one, other, pair = evaluations
-    assert [result.name for result in pair.results] == ["both", "first", "second"]
+    assert [result.name for result in pair.results] == ["both", "pathsearch", "fgcr"]
     for result, alone in zip(pair.results[1:], (one, other), strict=True):
         assert np.allclose(result.scores.per_query, alone.results[0].scores.per_query, equal_nan=True)
-    assert set(pair.cross_modal_encoders) == {"first", "second"}
-    for name, alone in (("first", one), ("second", other)):
+    assert set(pair.cross_modal_encoders) == {"pathsearch", "fgcr"}
+    for name, alone in (("pathsearch", one), ("fgcr", other)):
         own = pair.cross_modal_encoders[name]
         assert [(r.direction, r.answer, r.k) for r in own] == [(r.direction, r.answer, r.k) for r in alone.cross_modal]
         assert [r.value for r in own] == pytest.approx([r.value for r in alone.cross_modal])
@@ -159,29 +162,29 @@ def test_what_one_of_the_two_does_not_say_is_said(
 
 
 def test_encoders_are_systems_of_their_own_archive_alone(archives: list[Archive]) -> None:
-    with pytest.raises(ConfigurationError, match="first: there is no such system"):
-        evaluate(archives[0], replace(SPEC, systems=("first",)))
+    with pytest.raises(ConfigurationError, match="fgcr: there is no such system"):
+        evaluate(archives[0], replace(SPEC, systems=("fgcr",)))
     named = [result.name for result in evaluate(archives[2], EvaluationSpec(all_patients=True)).results]
-    assert named == [DEFAULT_SYSTEMS[0], "first", "second", *DEFAULT_SYSTEMS[1:]]
+    assert named == [DEFAULT_SYSTEMS[0], "pathsearch", "fgcr", *DEFAULT_SYSTEMS[1:]]
 
 
 def test_saved_evaluations_of_both_and_of_one_are_compared(
     archives: list[Archive], evaluations: list[Evaluation], tmp_path: Path
 ) -> None:
-    only = evaluate(archives[2], replace(SPEC, systems=("second",)))
-    for evaluation, name in ((evaluations[2], "both"), (only, "second"), (evaluations[1], "alone")):
+    only = evaluate(archives[2], replace(SPEC, systems=("fgcr",)))
+    for evaluation, name in ((evaluations[2], "both"), (only, "fgcr"), (evaluations[1], "alone")):
         save_evaluation(evaluation, tmp_path / name)
-    names, comparisons = compare_saved(tmp_path / "both", tmp_path / "second", 0)
-    assert names == ("both", "second")
+    names, comparisons = compare_saved(tmp_path / "both", tmp_path / "fgcr", 0)
+    assert names == ("both", "fgcr")
     assert all(comparison.difference != 0 or comparison.p == 1 for comparison in comparisons)
-    names, comparisons = compare_saved(tmp_path / "second", tmp_path / "alone", 0)
+    names, comparisons = compare_saved(tmp_path / "fgcr", tmp_path / "alone", 0)
     assert all(comparison.difference == pytest.approx(0) for comparison in comparisons)
 
 
 def test_both_are_evaluated_on_the_command_line(archives: list[Archive]) -> None:
-    done = histoseek("evaluate", "--archive", archives[2].path, "--systems", "both,second", "--all-patients")
+    done = histoseek("evaluate", "--archive", archives[2].path, "--systems", "both,fgcr", "--all-patients")
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert any(line.split()[:1] == ["second"] for line in lines)
+    assert any(line.split()[:1] == ["fgcr"] for line in lines)
     [heading] = [line for line in lines if "direction" in line]
-    assert heading.split() == ["direction", "right", "is", "k", "both", "first", "second", "chance", "queries"]
+    assert heading.split() == ["direction", "right", "is", "k", "both", "pathsearch", "fgcr", "chance", "queries"]

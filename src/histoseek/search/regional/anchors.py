@@ -60,7 +60,7 @@ class AnchorMeasure:
             sizes = np.array([len(one.tiles) if one is not None and one.scale == largest else 0 for one in regions])
         except EncoderError:
             sizes = np.ones(len(parts))
-        cosines = vectors @ self.space.alignment.slides(np.stack([part.vector for part in parts])).T
+        cosines = vectors @ self.space.alignment.mosaics(np.stack([part.vector for part in parts])).T
         return np.asarray(cosines @ (sizes / sizes.sum()), np.float32)
 
     def find_regions(

@@ -65,7 +65,7 @@ class SharedSpace:
         """Cosines of vectors [P, J] with all mosaic vectors of some slides, [P, T], and where each slide's begin,
         int64 [S + 1]; as stored, without loss."""
         mosaics, _, offsets = self.store.shared_mosaics(slide_ids)
-        return np.asarray(vectors @ self.alignment.slides(mosaics.astype(np.float32)).T, np.float32), offsets
+        return np.asarray(vectors @ self.alignment.mosaics(mosaics.astype(np.float32)).T, np.float32), offsets
 
     def compare_kept_tiles(self, slide_id: str, vectors: Floats) -> TileSimilarities:
         """The tiles that are kept with the mosaic of a slide, each once, as the mosaic vector is that it carries most;
