@@ -29,16 +29,17 @@ def make_barcodes(vectors: NDArray[np.floating]) -> Words:
     return np.packbits(padded, axis=1, bitorder="little").view("<u8").astype(np.uint64, copy=False)
 
 
-def cut_barcodes(words: Words, first: int, dimension: int) -> Words:
+def cut_barcodes(words: Words, first: int, dimension: int, rows: NDArray[np.int64] | slice = slice(None)) -> Words:
     """From barcodes [K, W] of vectors those of some of their numbers, [K, ceil((dimension - 1) / 64)]: of `dimension`
-    numbers from `first` on, as `make_barcodes` would give them."""
-    count, (place, shift) = dimension - 1, divmod(first, 64)
-    padded = np.pad(words[:, place:], ((0, 0), (0, 1)))[:, : count_barcode_words(dimension) + 1]
-    cut = padded[:, :-1] >> np.uint64(shift)
+    numbers from `first` on, as `make_barcodes` would give them; rows: of which vectors."""
+    place, shift = divmod(first, 64)
+    count = count_barcode_words(dimension)
+    cut = words[:, place : place + count][rows] >> np.uint64(shift)
     if shift:
-        cut |= padded[:, 1:] << np.uint64(64 - shift)
-    if count % 64:
-        cut[:, -1] &= np.uint64((1 << count % 64) - 1)
+        following = words[:, place + 1 : place + 1 + count][rows]
+        cut[:, : following.shape[1]] |= following << np.uint64(64 - shift)
+    if (dimension - 1) % 64:
+        cut[:, -1] &= np.uint64((1 << (dimension - 1) % 64) - 1)
     return cut
 
 
@@ -52,8 +53,11 @@ def count_first_vectors(barcodes: Words, offsets: NDArray[np.int64], dimension: 
     counts = np.diff(offsets)
     if not len(counts):
         return counts
+    whole, rest = divmod(dimension - 1, 64)
+    has_bit = barcodes[:, :whole].any(axis=1)
+    if rest:
+        has_bit |= (barcodes[:, whole] & np.uint64((1 << rest) - 1)) != 0
     places = np.arange(1, len(barcodes) + 1) - np.repeat(offsets[:-1], counts)
-    has_bit = cut_barcodes(barcodes, 0, dimension).any(axis=1)
     return np.clip(np.maximum.reduceat(np.where(has_bit, places, 0), offsets[:-1]), 1, counts - 1)
 
 

@@ -99,7 +99,7 @@ class SignatureBlock(EqualByContent):
         kept = ~is_mosaic
         kept[is_mosaic] = is_own
         return SignatureBlock(
-            cut_barcodes(self.barcodes[kept], numbers.start, numbers.stop - numbers.start),
+            cut_barcodes(self.barcodes, numbers.start, numbers.stop - numbers.start, np.flatnonzero(kept)),
             np.concatenate([[0], np.cumsum(counts + 1)]).astype(np.int64),
             global_vectors,
             mosaics=None if self.mosaics is None else self.mosaics[is_own, numbers],
