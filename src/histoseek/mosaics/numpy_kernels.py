@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from histoseek.encoders.slide.base import MOST_VECTORS
 from histoseek.errors import ConfigurationError
 from histoseek.mosaics.barcodes import Words
-from histoseek.mosaics.signature import MOST_VECTORS
 
 Array = np.ndarray[Any, Any]
 Doubles = NDArray[np.float64]

@@ -8,12 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.encoders.side_by_side import SideBySide
+from histoseek.encoders.slide.base import MOST_VECTORS
 from histoseek.equality import EqualByContent
 from histoseek.errors import EncoderError
 from histoseek.mosaics.barcodes import Words, count_first_vectors, cut_barcodes, make_barcodes
-
-MOST_VECTORS = 256
-"""Most vectors of a mosaic: anchors of a large slide; other encoders make 16."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 TILES_KEPT = 16
 """Most tiles that are kept with a mosaic vector."""
 
+MOST_VECTORS = 256
+"""Most vectors of a slide's mosaic: anchors of a large slide; other encoders make 16."""
+
 VISUAL = "visual."
 """Prefix of a slide encoder's tensors in weights files and published checkpoints."""
 
@@ -43,7 +46,7 @@ class MosaicPart(EqualByContent):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SlideEmbedding(EqualByContent):
-    """A slide as a global vector, float32 [D], and up to 256 mosaic parts; all vectors of length one.
+    """A slide as a global vector, float32 [D], and up to MOST_VECTORS mosaic parts; all vectors of length one.
 
     Without parts where the encoder makes none: then they come from the tiles, and may be of another dimension.
     """
@@ -127,7 +130,7 @@ class Architecture(Protocol):
 
     @property
     def mosaic_size(self) -> int:
-        """Most mosaic vectors of a slide, at most 256; 0 where the mosaic is made of the tiles themselves."""
+        """Most mosaic vectors of a slide, at most MOST_VECTORS; 0 where the mosaic is made of the tiles themselves."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from histoseek.encoders.slide.base import MOST_VECTORS
 from histoseek.errors import ConfigurationError
 
 NAME = "fgcr"
@@ -49,6 +50,6 @@ class FgcrArchitecture:
             raise ConfigurationError("architecture", "scales and mask width must be positive", "Give tiles of a region")
         if list(self.scales) != sorted(set(self.scales)):
             raise ConfigurationError("architecture", "scales must ascend", "Give the fewest tiles of a region first")
-        if not len(self.scales) <= self.mosaic_size <= 256:
+        if not len(self.scales) <= self.mosaic_size <= MOST_VECTORS:
             what = f"{self.mosaic_size} anchors for {len(self.scales)} scales"
-            raise ConfigurationError("architecture", what, f"Give {len(self.scales)} to 256")
+            raise ConfigurationError("architecture", what, f"Give {len(self.scales)} to {MOST_VECTORS}")

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
 from histoseek.encoders.side_by_side import SideBySide
-from histoseek.encoders.slide.base import Architecture
+from histoseek.encoders.slide.base import MOST_VECTORS, Architecture
 from histoseek.errors import ConfigurationError
 
 NAME = "paired"
-
-MOST_VECTORS = 256
-"""Mosaic vectors of a slide, of both encoders together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +36,7 @@ class PairedArchitecture:
     share: float = 0.5
 
     def __post_init__(self) -> None:
-        inputs, mosaics = ([getattr(each, name) for each in self] for name in ("input_dimension", "mosaic_size"))
+        inputs, mosaics = ([getattr(each, name) for each in self.both] for name in ("input_dimension", "mosaic_size"))
         if inputs[0] != inputs[1]:
             what = f"they take features of {inputs[0]} and of {inputs[1]} dimensions"
             raise ConfigurationError("pair of slide encoders", what, "Pair encoders of the same features")
@@ -50,14 +46,15 @@ class PairedArchitecture:
             raise ConfigurationError("pair of slide encoders", what, advice)
         SideBySide(1, 1, self.share)
 
-    def __iter__(self) -> Iterator[Architecture]:
-        """The sizes of both."""
-        return iter((self.first.architecture, self.second.architecture))
+    @property
+    def both(self) -> tuple[Architecture, Architecture]:
+        """The sizes of both networks."""
+        return self.first.architecture, self.second.architecture
 
     @property
     def layout(self) -> SideBySide:
         """Where both lie in the vectors."""
-        first, second = (each.dimension for each in self)
+        first, second = (each.dimension for each in self.both)
         return SideBySide(first, second, self.share)
 
     @property
@@ -73,4 +70,4 @@ class PairedArchitecture:
     @property
     def mosaic_size(self) -> int:
         """Most mosaic vectors of a slide, of both."""
-        return sum(each.mosaic_size for each in self)
+        return sum(each.mosaic_size for each in self.both)
