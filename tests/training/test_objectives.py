@@ -15,9 +15,14 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
+from histoseek.encoders.slide.base import Architecture
 from histoseek.encoders.slide.batches import BagBatch, SlideVectors
+from histoseek.encoders.slide.fgcr.architecture import FgcrArchitecture
 from histoseek.encoders.text.tower import TextTower, Tokens
 from histoseek.reports.facts.prompts import SILENT, STATED, UNKNOWN
+from histoseek.training.compute import Compute
+from histoseek.training.slides.distributed import World
+from histoseek.training.slides.learner import Learner
 from histoseek.training.slides.model import SlideTextModel
 from histoseek.training.slides.objective import EmbeddedPairs, Objective, PairBatch
 from histoseek.training.slides.objectives.draws import draw_places
@@ -26,6 +31,7 @@ from histoseek.training.slides.objectives.pathsearch import MosaicDiversity
 from histoseek.training.slides.objectives.prompt_losses import AnchorPromptLoss, log_mean_exp
 from histoseek.training.slides.objectives.token_alignment import TokenAlignmentLoss
 from histoseek.training.slides.recipes import find_recipe
+from histoseek.training.slides.step import Batch, LearningStep
 from tests.training.helpers import CARD, SMALL, WordTokenizer, WordTransformer
 
 PROMPTS = ("ductal carcinoma", "necrosis", "mucinous", "clear cell change", "squamous")
@@ -61,11 +67,11 @@ class MixingTransformer(WordTransformer):
         )
 
 
-def make_model(text_layers: int = 1) -> SlideTextModel:
+def make_model(architecture: Architecture | None = None) -> SlideTextModel:
     with torch.random.fork_rng():
         torch.manual_seed(1)
         tower = TextTower(CARD, "0" * 16, FramedTokenizer(), MixingTransformer())
-        return SlideTextModel(SMALL.architecture(24), tower, text_layers, 0.0).eval()
+        return SlideTextModel(architecture or SMALL.architecture(24), tower, 1, 0.0).eval()
 
 
 def make_objective(model: SlideTextModel, losses: dict[str, float] = ALL) -> FgcrObjective:
@@ -460,6 +466,31 @@ def test_regions_learn_what_they_show() -> None:
         best = (normalize(network(features), dim=-1) @ prompts.T).argmax(1)
     right = [shows[slide, best[slide, prompt]] == prompt for slide, prompt in (targets == STATED).nonzero().tolist()]
     assert sum(right) / len(right) > 0.95
+
+
+def test_steps_of_fgcr_are_the_same_however_they_are_cut() -> None:
+    """Losses and all gradients, through slide network and text tower, of slides and reports of several lengths."""
+    reports = ("ductal carcinoma with necrosis", "mucinous", "clear cell change and no necrosis seen", "squamous")
+    random = torch.Generator().manual_seed(4)
+    sizes = torch.tensor([30, 9, 30, 17, 24])
+    mask = torch.arange(30) < sizes[:, None]
+    cells = torch.stack([torch.arange(30) % 6, torch.arange(30) // 6], 1).expand(5, -1, -1)
+    bags = BagBatch(torch.randn(5, 30, 8, generator=random), cells, mask)
+    targets = torch.randint(-1, 2, (5, len(PROMPTS)), generator=random).to(torch.int8)
+    batch = Batch(bags, (*reports, reports[0]), targets, torch.arange(5), torch.tensor([0, 1, 2, 3, 0]))
+    world, compute = World(0, 1, torch.device("cpu")), Compute(torch.device("cpu"), False)
+    outcomes = []
+    for micro_batch in (5, 2):
+        model = make_model(FgcrArchitecture(8, 16, 8, 1, 2, 8, 16, (4, 9)))
+        learner = Learner(model, make_objective(model), 1.0)
+        step = LearningStep(learner, world, compute, 0, micro_batch)
+        losses = step.gradients(batch, 3)
+        parameters = [*model.named_parameters(), *learner.objective.named_parameters()]
+        outcomes.append((losses, {name: p.grad for name, p in parameters if p.requires_grad}))
+    (losses, whole), (others, pieces) = outcomes
+    assert losses == pytest.approx(others, rel=1e-5) and all(losses)
+    for name, gradient in whole.items():
+        torch.testing.assert_close(pieces[name], gradient, rtol=1e-3, atol=1e-6, msg=name)
 
 
 def test_mosaic_diversity_counts_vectors_that_are_there(model: SlideTextModel) -> None:
