@@ -66,10 +66,10 @@ RECIPES: tuple[TrainingRecipe, ...] = (
         model=FGCR,
         losses={
             CONTRASTIVE: 1.0,
-            "anchor_prompts": 1.0,
-            "token_alignment": 0.04,
-            "prompt_classes": 1.0,
-            "masked_words": 0.1,
+            "anchor_prompts": 5.0,
+            "token_alignment": 0.2,
+            "prompt_classes": 5.0,
+            "masked_words": 0.5,
         },
         prompt_losses=("anchor_prompts", "prompt_classes"),
         sizes={
