@@ -35,6 +35,7 @@ from histoseek.reports.facts.prompts import (
     ConceptStatements,
     Prompt,
     choose_prompts,
+    make_targets,
     parse_statements,
 )
 from histoseek.search.regional.base import RegionMeasure, RegionSimilarities, SlideSimilarities
@@ -225,7 +226,7 @@ def read_phrases(archive: ArchiveFolder, store: SlideTable, measure: RegionMeasu
         owners=np.unique(owners, return_inverse=True)[1][rows].astype(np.int64),
         prompts=prompts,
         vectors=vectors,
-        targets=_list_targets([statements[row] for row in rows], prompts),
+        targets=make_targets(prompts, [statements[row] for row in rows]).T,
         similarities=measured.similarities[:, np.searchsorted(measured.slide_ids, kept)],
         measured=measured,
     )
@@ -240,17 +241,6 @@ def _choose(statements: Sequence[ConceptStatements], owners: Sequence[str]) -> t
     """The archive's phrases; of few patients, who calibrate nothing, whatever any of them states."""
     few = len(set(owners)) < FEWEST_PATIENTS
     return choose_prompts(statements, owners, least_patients=1 if few else LEAST_PATIENTS)
-
-
-def _list_targets(statements: Sequence[ConceptStatements], prompts: Sequence[Prompt]) -> NDArray[np.int8]:
-    targets = np.full((len(prompts), len(statements)), UNKNOWN, np.int8)
-    for row, prompt in enumerate(prompts):
-        for place, report in enumerate(statements):
-            if prompt.concept_id in report.stated:
-                targets[row, place] = 1
-            elif report.is_silent(prompt.concept_id):
-                targets[row, place] = 0
-    return targets
 
 
 class _Held:
