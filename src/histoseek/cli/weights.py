@@ -21,6 +21,13 @@ NameArgument = Annotated[
     str, typer.Argument(metavar="NAME|FILE", help="A name in the library, or a .safetensors file.")
 ]
 
+VocabularyOption = Annotated[
+    Path | None, typer.Option(help="Words of an FGCR training, in the order of its word embedding.")
+]
+PromptsOption = Annotated[
+    Path | None, typer.Option(help="Prompts of an FGCR training, in the order of its classifier.")
+]
+
 
 @weights.command("import")
 def import_(
@@ -43,6 +50,8 @@ def import_(
     text_encoder: Annotated[
         str, typer.Option(help="Text encoder whose tokenizer its text tower uses; `none` to leave texts out.")
     ] = "biomedclip",
+    vocabulary: VocabularyOption = None,
+    prompts: PromptsOption = None,
     licence: Annotated[
         str | None, typer.Option(help="Licence that its publisher states.", show_default="as published")
     ] = None,
@@ -56,7 +65,8 @@ def import_(
 
     stated = {"tile_encoder": tile_encoder, "spacing_um_per_px": spacing, "tile_edge_px": tile_px}
     tokenizer = None if text_encoder == "none" else text_encoder
-    trained = _read_weights(file, name, stated, {"mode": mode, "text_encoder": tokenizer, "licence": licence})
+    request = {"mode": mode, "text_encoder": tokenizer, "licence": licence}
+    trained = _read_weights(file, name, stated, request | {"vocabulary": vocabulary, "prompts": prompts})
     path = add_to_library(trained, replace=replace)
     print(f"{trained.card.name}: {len(trained.tensors)} tensors, {_summarize(trained.card)}; in {path}")
 

@@ -75,7 +75,8 @@ class Alignment:
     """The maps of slide vectors [D] and text vectors [T] into a shared space [S]; None leaves vectors as they are.
 
     measured: how well texts find slides there, None where that was never measured; facts: how they were fitted, by
-    name, none where they come with weights, whose card says it.
+    name, none where they come with weights, whose card says it; mosaic_text: of text vectors into the space of mosaic
+    vectors, where a model tied words and regions apart from slides and texts, else None.
     """
 
     kind: Kind
@@ -83,6 +84,7 @@ class Alignment:
     text: Affine | JoinedMaps | None
     measured: SharedRecall | None = None
     facts: Mapping[str, str | float] = field(default_factory=dict)
+    mosaic_text: Affine | None = None
 
     @property
     def pair(self) -> SideBySide | None:
@@ -117,6 +119,11 @@ class Alignment:
         return self.slide.matrix.shape[1] if self.slide else slide_dimension
 
     @property
+    def regional(self) -> Alignment:
+        """The maps of mosaic vectors and text vectors into a space that these share."""
+        return self if self.mosaic_text is None else Alignment(self.kind, None, self.mosaic_text, self.measured)
+
+    @property
     def fingerprint(self) -> str:
         """Hash of the maps, 16 hex digits; what was measured has no part in it."""
         maps = self._serialise({"kind": self.kind})  # of one fact alone: several have no order in such files
@@ -135,7 +142,7 @@ class Alignment:
             if isinstance(self.text, JoinedMaps)
             else (("text", self.text),)
         )
-        parts = (("slide", self.slide), *texts)
+        parts = (("slide", self.slide), *texts, ("mosaic_text", self.mosaic_text))
         arrays = {
             f"{name}.{field}": np.ascontiguousarray(getattr(part, field))
             for name, part in parts
@@ -167,16 +174,17 @@ def load_alignment(path: Path, expected_hash: str) -> Alignment:
     """Read an alignment back; raises DamagedArchive when it is missing, unreadable, or another one."""
     try:
         with safe_open(path, "numpy") as file:
-            slide, text, first, second = (
+            slide, text, first, second, mosaic_text = (
                 Affine(file.get_tensor(f"{part}.matrix"), file.get_tensor(f"{part}.offset"))
                 if f"{part}.matrix" in set(file.keys())
                 else None
-                for part in ("slide", "text", "text.first", "text.second")
+                for part in ("slide", "text", "text.first", "text.second", "mosaic_text")
             )
             facts = file.metadata() or {}
             joined = JoinedMaps(first, second, float(facts["share"])) if first and second else None
             measured = SharedRecall(**json.loads(facts["measured"])) if "measured" in facts else None
-            alignment = Alignment(facts["kind"], slide, joined or text, measured, json.loads(facts.get("facts", "{}")))
+            fitted = json.loads(facts.get("facts", "{}"))
+            alignment = Alignment(facts["kind"], slide, joined or text, measured, fitted, mosaic_text)
     except (OSError, KeyError, ValueError, TypeError, SafetensorError) as error:
         raise DamagedArchive(path, "not a readable alignment") from error
     if alignment.fingerprint != expected_hash:

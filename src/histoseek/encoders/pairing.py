@@ -9,6 +9,7 @@ from histoseek.encoders.slide.paired.architecture import PairedArchitecture, Pai
 from histoseek.encoders.slide.paired.family import MODE, PREFIXES
 from histoseek.encoders.text.paired import join_specs
 from histoseek.encoders.weights import (
+    SLIDE_PROJECTION,
     UNKNOWN_ENCODER,
     FeatureSpace,
     TextPart,
@@ -23,7 +24,8 @@ def pair_weights(first: Weights, second: Weights, name: str, share: float = 0.5)
     """Both as one; share: of the first in cosines of slides, and of slides and texts.
 
     Raises ConfigurationError for the same weights twice, for those that are a pair already, for encoders of different
-    tile features, and for those that can't be paired (`PairedArchitecture`).
+    tile features, for those that compare slides and texts behind a map of slides, and for those that can't be paired
+    (`PairedArchitecture`).
     """
     cards = first.card, second.card
     names = f"weights {cards[0].name} and {cards[1].name}"
@@ -31,6 +33,9 @@ def pair_weights(first: Weights, second: Weights, name: str, share: float = 0.5)
         raise ConfigurationError(names, "one of them is a pair already", "Pair two encoders that are none")
     if cards[0].fingerprint == cards[1].fingerprint:
         raise ConfigurationError(names, "are the same encoder", "Pair two different ones")
+    if any(weights.part(SLIDE_PROJECTION) for weights in (first, second)):
+        what = "one of them compares slides with texts in another space than slides with slides"
+        raise ConfigurationError(names, what, "Import it with --text-encoder none, and pair that")
     one, other = (PairedPart(card.family, card.mode, card.architecture) for card in cards)
     card = WeightsCard(
         name=name,

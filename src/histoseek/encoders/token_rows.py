@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,16 @@ class TokenRows:
 
     ids: NDArray[np.int64]
     mask: NDArray[np.bool_]
+
+
+class WindowCutter(Protocol):
+    """Cuts texts into windows of tokens that an encoder reads at once."""
+
+    def windows(self, text: str) -> list[list[int]]:
+        """Token ids of all windows of a text, in its order; raises InputError for an empty text."""
+
+    def rows(self, windows: Sequence[Sequence[int]]) -> TokenRows:
+        """Windows as one padded batch."""
 
 
 class TextTokenizer:
@@ -89,11 +99,7 @@ class TextTokenizer:
 
     def rows(self, windows: Sequence[Sequence[int]]) -> TokenRows:
         """Windows as one padded batch."""
-        lengths = np.array([len(window) for window in windows], np.int64)
-        mask = np.arange(lengths.max(initial=0)) < lengths[:, None]
-        ids = np.full(mask.shape, self.pad_id, np.int64)
-        ids[mask] = [token for window in windows for token in window]
-        return TokenRows(ids, mask)
+        return pad_rows(windows, self.pad_id)
 
     def _encode(self, text: str) -> Encoding:
         require_unicode(text)
@@ -101,6 +107,15 @@ class TextTokenizer:
         if len(encoding.ids) <= self._special_tokens:
             raise InputError("text", "is empty", "Give at least one word")
         return encoding
+
+
+def pad_rows(windows: Sequence[Sequence[int]], pad_id: int) -> TokenRows:
+    """Windows of tokens as one batch, padded at the end."""
+    lengths = np.array([len(window) for window in windows], np.int64)
+    mask = np.arange(lengths.max(initial=0)) < lengths[:, None]
+    ids = np.full(mask.shape, pad_id, np.int64)
+    ids[mask] = [token for window in windows for token in window]
+    return TokenRows(ids, mask)
 
 
 def require_unicode(text: str) -> None:

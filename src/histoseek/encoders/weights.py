@@ -36,6 +36,8 @@ from histoseek.files import make_folder, write_atomic
 SUFFIX = ".safetensors"
 TEXT_MODEL = "text_model."
 TEXT_PROJECTION = "text_projection."
+SLIDE_PROJECTION = "slide_projection."
+MOSAIC_TEXT_PROJECTION = "mosaic_text_projection."
 LOGIT_SCALE = "logit_scale"
 
 PartName = Literal["train", "validation", "test"]
@@ -227,17 +229,23 @@ class Weights(EqualByContent):
 
     @property
     def alignment(self) -> Alignment | None:
-        """The shared space that was trained: slides as they are, texts through the projection; of a pair both spaces
-        side by side, or that of the one which has texts."""
+        """The shared space that was trained: texts through their projection, slides through theirs if they have one; of
+        a pair both spaces side by side, or that of the one which has texts."""
         if isinstance(self.card.architecture, PairedArchitecture):
             first, second = self.split()
             return join_alignments(first.alignment, second.alignment, self.card.architecture.layout)
-        part = self.part(TEXT_PROJECTION)
+        text = self._read_projection(TEXT_PROJECTION)
+        if text is None:
+            return None
+        slide, mosaic_text = (self._read_projection(name) for name in (SLIDE_PROJECTION, MOSAIC_TEXT_PROJECTION))
+        return Alignment("projection", slide, text, self.card.shared_recall, mosaic_text=mosaic_text)
+
+    def _read_projection(self, prefix: str) -> Affine | None:
+        part = self.part(prefix)
         if not part:
             return None
         matrix = np.ascontiguousarray(part["weight"].T, dtype=np.float32)
-        offset = np.asarray(part.get("bias", np.zeros(matrix.shape[1])), np.float32)
-        return Alignment("projection", None, Affine(matrix, offset), self.card.shared_recall)
+        return Affine(matrix, np.asarray(part.get("bias", np.zeros(matrix.shape[1])), np.float32))
 
 
 def save_weights(weights: Weights, path: Path) -> None:

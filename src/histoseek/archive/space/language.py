@@ -59,8 +59,9 @@ class Language:
 
     @property
     def regional(self) -> Alignment | None:
-        """The maps into the shared space for vectors of mosaics, None where these lie in a space of their own."""
-        return None if self.space.has_tile_mosaics else self.alignment
+        """The maps of mosaic vectors and texts into a space that these share, None where there is no such."""
+        alignment = None if self.space.has_tile_mosaics else self.alignment
+        return alignment.regional if alignment else None
 
     @property
     def dimensions(self) -> dict[VectorColumn, int]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from histoseek.deadline import check_deadline
 from histoseek.encoders.devices import prepare_torch
 from histoseek.encoders.text.base import Reading, TextCard
-from histoseek.encoders.token_rows import TextTokenizer, TokenRows
+from histoseek.encoders.token_rows import TextTokenizer, TokenRows, WindowCutter
 from histoseek.errors import EncoderError, InputError
 from histoseek.settings import get_settings
 
@@ -81,7 +81,7 @@ class Batches:
     threads: int = 0
 
     def compute(
-        self, windows: Sequence[Sequence[int]], tokenizer: TextTokenizer
+        self, windows: Sequence[Sequence[int]], tokenizer: WindowCutter
     ) -> Iterator[tuple[NDArray[np.intp], Floats]]:
         """Some windows' numbers and what the model gives for them, until all were computed."""
         lengths = np.array([len(window) for window in windows], np.int64)
@@ -102,7 +102,7 @@ class Batches:
         return min(_THREAD_TOKENS, max(_FEW_TOKENS, -(-tokens // self.threads)))
 
 
-def encode_in_windows(card: TextCard, tokenizer: TextTokenizer, batches: Batches, texts: Sequence[str]) -> Floats:
+def encode_in_windows(card: TextCard, tokenizer: WindowCutter, batches: Batches, texts: Sequence[str]) -> Floats:
     """Vectors [B, dimension]: the direction of the windows' mean, each weighted by how many tokens it has.
 
     Raises InputError for an empty text, EncoderError when the model yields no direction.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from histoseek.encoders.text import biomedclip, local, minilm
+from histoseek.encoders.text import biomedclip, fgcr, local, minilm
 from histoseek.encoders.text.base import TextCard, TextEncoder
 from histoseek.encoders.text.own import OwnTextEncoder
 from histoseek.encoders.text.paired import JOINT
@@ -35,6 +35,7 @@ FAMILIES: tuple[TextEncoderFamily, ...] = (
     TextEncoderFamily(minilm.CARD.name, minilm.CARD, minilm.load, minilm.load_tower),
     TextEncoderFamily(biomedclip.CARD.name, biomedclip.CARD, biomedclip.load, biomedclip.load_tower),
     TextEncoderFamily(local.NAME, None, local.load, local.load_tower),
+    TextEncoderFamily(fgcr.NAME, None, fgcr.load, fgcr.load_tower),
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from histoseek.encoders.slide.paired.architecture import PairedArchitecture
+from histoseek.encoders.text import fgcr
 from histoseek.encoders.text.base import TextEncoder
 from histoseek.encoders.text.encoding import TowerEncoder
 from histoseek.encoders.text.paired import PairedTextEncoder, split_spec
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 
 
 def build_text_encoder(weights: Weights, spec: str) -> TextEncoder:
-    """The text encoder in `spec` with the tensors under `text_model.` in place of its own, where there are such; of a
-    pair those of both, or of the one that has texts.
+    """The text encoder in `spec` with the tensors under `text_model.` in place of its own, where there are such, or
+    one that these are all of; of a pair those of both, or of the one that has texts.
 
     Raises EncoderError when it can't be loaded, SpaceMismatch when it is another one than was trained, WeightsError
     when names or shapes don't fit.
@@ -32,6 +33,8 @@ def build_text_encoder(weights: Weights, spec: str) -> TextEncoder:
         encoder = load_text_encoder(spec)
         _require_same_base(weights, encoder.weights_hash, spec)
         return encoder
+    if spec == fgcr.NAME:
+        return fgcr.build_fgcr_text(weights)
     return TowerEncoder(load_trained_tower(weights, spec), weights.card.fingerprint)
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from histoseek.encoders.slide.base import Architecture, Shapes, SlideEncoder, SlideModel
 from histoseek.encoders.slide.fgcr.architecture import NAME, FgcrArchitecture, Mode
-from histoseek.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from histoseek.encoders.slide.fgcr.network import AnchoredNetwork
@@ -29,7 +28,7 @@ class FgcrFamily:
         return FgcrArchitecture(**sizes)
 
     def infer(self, shapes: Shapes) -> FgcrArchitecture:
-        """Nothing published is known yet: raises ValueError."""
+        """State dicts of the reference are told by their names (`reference_layout`): raises ValueError."""
         raise ValueError("no FGCR checkpoint")
 
     def design(self, sizes: Mapping[str, Any]) -> FgcrArchitecture:
@@ -47,12 +46,13 @@ class FgcrFamily:
         """The encoder of a weights file."""
         from histoseek.encoders.slide.fgcr.encoder import AnchoredEncoder
         from histoseek.encoders.slide.fgcr.network import AnchoredNetwork
+        from histoseek.encoders.slide.fgcr.reference import ReferenceEncoder, ReferenceNetwork
         from histoseek.encoders.slide.trained import fill_network
 
         architecture, name = _require_own(model.architecture), self.encoder_name(model.mode)
-        if model.mode == "anchored":
-            return AnchoredEncoder(name, fill_network(lambda: AnchoredNetwork(architecture), model))
-        raise ConfigurationError(f"mode {model.mode}", "is not computed yet", "Use weights of the mode anchored")
+        if model.mode == "reference":
+            return ReferenceEncoder(name, fill_network(lambda: ReferenceNetwork(architecture), model))
+        return AnchoredEncoder(name, fill_network(lambda: AnchoredNetwork(architecture), model))
 
 
 def _require_own(architecture: Architecture) -> FgcrArchitecture:
