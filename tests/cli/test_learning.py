@@ -116,6 +116,7 @@ def test_bad_training_data_are_one_line_each(data: Path, tmp_path: Path) -> None
     assert "all reports are the same text" in reason([{**row, "report": "Benign."} for row in rows])
     assert "batch=64: larger than the train part" in reason(rows, "--batch", 64)
     assert "epochs=0" in reason(rows, "--epochs", 0)
+    assert "loss diversity: this model has no such loss" in reason(rows, "--model", "fgcr", "--loss", "diversity=1")
     assert "no such encoder" in reason(rows, "--text-encoder", "bert")
     assert "at least three patients" in reason([{**row, "patient_id": "one"} for row in rows])
     assert not list(tmp_path.glob("*.safetensors"))

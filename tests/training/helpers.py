@@ -45,6 +45,22 @@ SMALL = TrainingSettings(
 )
 
 
+SMALL_FGCR = TrainingSettings(
+    model="fgcr",
+    epochs=2,
+    batch=12,
+    tiles=16,
+    learning_rate=2e-3,
+    dimension=16,
+    mosaic_size=12,
+    sizes={"depth": 2, "heads": 2, "head_dimension": 8, "mlp_dimension": 16, "scales": (4, 8)},
+    text_layers=1,
+    seed=3,
+    device="cpu",
+    checkpoint_steps=1,
+)
+
+
 class WordTokenizer:
     """One token a word, at most 8; special tokens are none."""
 
@@ -108,11 +124,17 @@ def slides_of(pairs: Sequence[TrainingPair]) -> PairedSlides:
 
 
 def train_small(
-    pairs: Sequence[TrainingPair], work: Path, reporter: Reporter | None = None, **changes: object
+    pairs: Sequence[TrainingPair],
+    work: Path,
+    reporter: Reporter | None = None,
+    base: TrainingSettings = SMALL,
+    tower: TextTower | None = None,
+    **changes: object,
 ) -> TrainingResult:
-    settings = replace(SMALL, **changes)
-    data = TrainingData(prepare_split(pairs, settings), ReportTargets())
-    return run_training(data, tiny_tower(), settings, work, reporter or SilentReporter())
+    settings = replace(base, **changes)
+    split = prepare_split(pairs, settings)
+    data = TrainingData(split, ReportTargets.from_split(split, settings))
+    return run_training(data, tower or tiny_tower(), settings, work, reporter or SilentReporter())
 
 
 class InterruptingReporter:

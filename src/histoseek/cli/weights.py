@@ -193,6 +193,9 @@ def _print_training(training: dict[str, Any] | None) -> None:
     for metric in training["baselines"]:
         print(f"  {metric['name']}: {_format_metric(metric)}")
     print(f"training: {', '.join(f'{name} {value}' for name, value in training['settings'].items())}")
+    if training["prompts"]:
+        prompts = ", ".join(f"{concept_id} {patients}" for concept_id, patients in training["prompts"].items())
+        print(f"prompts, with patients who have each: {prompts}")
     counts = ", ".join(f"{name} {len(keys)}" for name, keys in training["parts"].items() if name != "salt")
     print(f"keys of patients and slides by part: {counts} (`histoseek evaluate` knows them again)")
 

@@ -29,6 +29,11 @@ class Learner:
         """Of all losses, in the order in which they are given."""
         return (CONTRASTIVE, *self.objective.names)
 
+    @property
+    def weights(self) -> dict[str, float]:
+        """Of all losses by name, as they are: 0 for those that can't be computed here."""
+        return dict(zip(self.names, (self.contrast, *self.objective.weights), strict=True))
+
     def train(self, mode: bool = True) -> None:
         """Switch to training, or to evaluation."""
         self.model.train(mode)

@@ -157,7 +157,7 @@ def _result(
         architecture=learner.model.architecture,
         text_encoder=tower.card.name,
         text_weights=tower.weights_hash,
-        settings=settings,
+        settings=replace(settings, losses=learner.weights),
         split=data.split,
         prompts=data.targets.prompts,
         best_epoch=progress.best_epoch,
