@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from histoseek.geometry import Rect
     from histoseek.mosaics.distances import Distance, Fusion, register_distance
     from histoseek.progress import show_progress
-    from histoseek.search.options import SearchOptions
+    from histoseek.search.options import PhraseOptions, SearchOptions
+    from histoseek.search.phrases.results import PhraseResults
     from histoseek.search.queries import (
         ArchivedCase,
         ArchivedReport,
@@ -73,6 +74,8 @@ __all__ = [
     "OwnTextEncoder",
     "OwnTileEncoder",
     "PairedSlides",
+    "PhraseOptions",
+    "PhraseResults",
     "Recipe",
     "Rect",
     "Refined",
@@ -120,6 +123,8 @@ _HOMES = {
     "OwnSlideEncoder": "histoseek.encoders.slide.own",
     "OwnTextEncoder": "histoseek.encoders.text.own",
     "OwnTileEncoder": "histoseek.encoders.tile.own",
+    "PhraseOptions": "histoseek.search.options",
+    "PhraseResults": "histoseek.search.phrases.results",
     "PairedSlides": "histoseek.training.pairs",
     "Recipe": "histoseek.encoders.recipe",
     "Rect": "histoseek.geometry",

@@ -14,6 +14,7 @@ from playwright.sync_api import Page, sync_playwright
 
 from histoseek.api import Archive
 from histoseek.simulate.cohort_spec import CohortSpec, write_cohort
+from histoseek.training.alignment.closed_form import align
 from tests.browser.chromium import FLAGS, find_chromium
 from tests.browser.watched import expect_loaded
 from tests.server.running import serving
@@ -42,10 +43,11 @@ def main(folder: Path) -> None:
 
 def made(place: Path) -> Archive:
     slides = place / "slides"
-    write_cohort(CohortSpec(patients=16, slides_per_patient=2, sites=2, size_px=2048), slides)
+    write_cohort(CohortSpec(patients=24, slides_per_patient=2, sites=2, size_px=2048), slides)
     archive = Archive.create(place / f"{NAME}.archive")
     archive.index([slides], slides / "metadata.csv", slides / "reports.csv")
     archive.calibrate()
+    align(archive)
     return archive
 
 
@@ -62,6 +64,24 @@ def take_all(page: Page, folder: Path, archive: Archive) -> None:
     shoot(page, folder, "page-dark")
     page.emulate_media(color_scheme="light", reduced_motion="reduce")
     take(page, folder, "page-overview", f"/overview?archive={NAME}")
+    take_regions(page, folder, archive.records("diagnosis = 'lymphoma'")[0].slide_id)
+
+
+def take_regions(page: Page, folder: Path, slide_id: str) -> None:
+    """Fields that fit words, and the phrases of a region that is drawn on a slide."""
+    take(page, folder, "page-regions", f"/results?archive={NAME}&ask=text&text=papillary carcinoma&to=regions&k=10")
+    page.evaluate("address => { location.hash = address }", f"/compare?archive={NAME}&at={slide_id}")
+    expect_loaded(page)
+    page.get_by_role("button", name="Draw regions", exact=True).click()
+    box = page.locator(".viewer-draw").bounding_box()
+    assert box
+    page.mouse.move(box["x"] + box["width"] * 0.38, box["y"] + box["height"] * 0.35)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.46, box["y"] + box["height"] * 0.65, steps=4)
+    page.mouse.up()
+    page.keyboard.press("Escape")
+    page.locator(".compare-phrases ol").wait_for()
+    shoot(page, folder, "page-phrases")
 
 
 def take(page: Page, folder: Path, name: str, address: str) -> None:

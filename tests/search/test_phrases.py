@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from histoseek import Archive, ArchivedSlide, Case, EncodedSlide, Recipe, Rect, Region, TextQuery
+from histoseek import Archive, ArchivedSlide, Case, EncodedSlide, FieldFilter, Recipe, Rect, Region, TextQuery
 from histoseek.cli.app import app
 from histoseek.encoders.bag import load_bag
 from histoseek.errors import ArchiveError, ConfigurationError, HistoseekError, InputError
+from histoseek.rest.queries import PhrasesRequest
 from histoseek.search.options import PhraseOptions
 from histoseek.search.phrases.results import PhraseResult, PhraseResults
+from histoseek.server.http.requests import list_query_slides
+from histoseek.server.http.responses import to_phrases_response
 from tests.word_tower import EDGE, NAME, Installed, install, write_features
 
 PATIENTS = 40
@@ -191,6 +195,22 @@ def test_bad_questions_are_refused_in_one_line(
     with pytest.raises(HistoseekError, match="has no words") as refused:
         wordless.phrases(like="a")
     assert "\n" not in str(refused.value)
+
+
+def test_over_rest_no_text_and_no_patient_is_told(archive: Archive) -> None:
+    body = {
+        "query": {"kind": "region", "slide": {"slide_id": "p4"}, "regions": [asdict(PLACE)]},
+        "k": 2,
+        "filters": [{"field": "patient_id", "values": [f"patient-{patient}" for patient in range(30)]}],
+    }
+    request = PhrasesRequest.model_validate(body)
+    where = archive.condition([FieldFilter("metadata", "patient_id", request.filters[0].values)])
+    results = archive.phrases(Region(ArchivedSlide("p4"), (PLACE,)), k=2, where=where)
+    answer = to_phrases_response(results, list_query_slides(request.query))
+    assert answer.patients == 29 and [one.name for one in answer.results] == [one.name for one in results]
+    assert answer.query.to == "phrases" and answer.results[0].examples[0].region is not None
+    written = answer.model_dump_json()
+    assert "patient-" not in written and "There is" not in written and str(archive.path.parent) not in written
 
 
 def test_on_the_command_line(archive: Archive) -> None:

@@ -22,6 +22,7 @@ from histoseek.rest.queries import (
     ComposedQuery,
     ExplainRequest,
     Marks,
+    PhrasesRequest,
     PictureQuery,
     Query,
     RegionQuery,
@@ -82,6 +83,13 @@ def rounded(value: Any) -> Any:
     if isinstance(value, list):
         return [rounded(part) for part in value]
     return round(value, 6) if isinstance(value, float) else value
+
+
+def test_phrases_of_an_archive_without_a_space_for_them_are_refused_in_one_line(asking: Client) -> None:
+    assert not asking.get_archive("cohort").measures_regions
+    with pytest.raises(ServerProblem) as refused:
+        asking.find_phrases("cohort", PhrasesRequest(query=SlideQuery(slide=SlideRef(slide_id=SLIDE))))
+    assert "it is not aligned with reports" in str(refused.value) and "\n" not in str(refused.value)
 
 
 ARCHIVED: dict[str, tuple[Query, python.Query]] = {

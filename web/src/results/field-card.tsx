@@ -60,7 +60,7 @@ function sizeText(region: Region, umPerPx: number): string {
 
 function Field({ result, sizeUm }: { result: Result; sizeUm: number | null }): JSX.Element {
   const { slide, region = null } = result;
-  const { value } = useResource(
+  const { value, loading } = useResource(
     slide.has_image && region ? pictureOfResult(archiveName.value, slide) : null,
     fetchPicture,
   );
@@ -68,7 +68,7 @@ function Field({ result, sizeUm }: { result: Result; sizeUm: number | null }): J
   const edge = sizeUm && slide.spacing_um_per_px ? sizeUm / slide.spacing_um_per_px : 0;
   const field = fieldAround(region, edge || Math.max(region.width, region.height) * 1.5);
   return (
-    <span class="results-picture" aria-hidden="true">
+    <span class="results-picture" aria-hidden="true" aria-busy={loading}>
       {value && <Tiles source={value} field={field} />}
       <svg class="results-outline" viewBox={`0 0 ${FIELD_PX} ${FIELD_PX}`}>
         <Outline points={pointsOf(result.outline ?? cornersOf(region), field)} />

@@ -32,17 +32,22 @@ export function ResultsView(): JSX.Element {
   if (!route.value.query) return <Welcome />;
   const value = currentResponse.value;
   return (
-    <div class="results">
+    <div class={value && !votes(value) ? "results results-wide" : "results"}>
       <div id={FILTERS} class="results-filters screen-only" tabIndex={-1}>
         <FacetsPanel />
       </div>
       <Found />
       <div id={VOTE} class="results-aside" tabIndex={-1}>
-        {value && <VotePanel response={value} />}
+        {value && votes(value) && <VotePanel response={value} />}
       </div>
       <CollectDialog />
     </div>
   );
+}
+
+/** Whether patients can vote: regions are of what is asked for, not of whom they are. */
+function votes({ query }: SearchResponse): boolean {
+  return query.to !== "regions";
 }
 
 function Found(): JSX.Element {
@@ -52,7 +57,7 @@ function Found(): JSX.Element {
   return (
     <section class="results-main" aria-label={words.title} aria-busy={loading}>
       <Head response={value} failed={error !== null} />
-      <Jumps voted={value !== null} />
+      <Jumps voted={value !== null && votes(value)} />
       <ActiveFilters />
       <MarksBar />
       {error && <ErrorPanel error={error} onRetry={searchResults.reload} />}
@@ -94,7 +99,10 @@ function Head({ response, failed }: { response: SearchResponse | null; failed: b
       </div>
       {response && response.results.length > 0 && (
         <div class="results-tools screen-only">
-          <Button icon="collection" onClick={() => openAddDialog(response.results.map(({ slide_id }) => slide_id))}>
+          <Button
+            icon="collection"
+            onClick={() => openAddDialog([...new Set(response.results.map(({ slide_id }) => slide_id))])}
+          >
             {words.collectAll}
           </Button>
           <ExportMenu response={response} />
