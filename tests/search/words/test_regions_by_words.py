@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from histoseek import Archive
@@ -98,6 +101,24 @@ def test_neighbours_become_one_region_and_others_stay_apart() -> None:
     assert merge_tiles(scores, np.full((5, 2), -1, np.int32), 10, 0.1, 3)[0].region is None
     wide = np.array([(x, 0) for x in range(0, 500, 10)], np.int32)
     assert merge_tiles(np.ones(50), wide, 10, 0.1, 1)[0].region == Rect(0, 0, 40, 10)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    cells=st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11)), min_size=1, max_size=90),
+    step=st.sampled_from([10, 7, 13]),
+    seed=st.integers(0, 999),
+)
+def test_boxes_of_regions_never_overlap(cells: list[tuple[int, int]], step: int, seed: int) -> None:
+    """Also where tiles overlap each other, or leave gaps."""
+    coords = np.array(cells, np.int32) * step
+    scores = np.random.default_rng(seed).integers(0, 4, len(cells)) / 4
+    regions = merge_tiles(scores, coords, 10, 0.0, 3)
+    assert 1 <= len(regions) <= 3 and regions[0].score == scores.max()
+    boxes = [region.region for region in regions if region.region]
+    for one, other in combinations(boxes, 2):
+        apart = one.right <= other.x or other.right <= one.x or one.bottom <= other.y or other.bottom <= one.y
+        assert apart, (one, other)
 
 
 @pytest.fixture(scope="module")

@@ -6,12 +6,19 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from histoseek.archive.stores.base import ROW, Store
 from histoseek.archive.stores.code_rows import CodeCache, CodeRows
 from histoseek.encoders.alignment import Alignment
 from histoseek.mosaics.tile_words import quantise
 from histoseek.mosaics.top_shares import CodeBlock
+
+_AT_ONCE = 2048
+"""Vectors that are mapped together."""
+
+Floats = NDArray[np.float32]
+Codes = NDArray[np.int8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +45,21 @@ class MosaicTable:
             row, slide_id, mosaic, share = batch.columns
             own = _count_vectors(share)
             part = slice(end, end := end + int(own.sum()))
-            vectors = mosaic.flatten().to_numpy(zero_copy_only=False).reshape(-1, self.dimension).astype(np.float32)
-            mapped = alignment.mosaics(vectors)
-            codes[part], units = quantise(mapped)
-            scales[part] = units * np.linalg.norm(mapped, axis=1)
+            self._fill(mosaic, alignment, codes[part], scales[part])
             weights[part] = share.flatten().to_numpy(zero_copy_only=False)
             ids += slide_id.to_pylist()
             rows.append(row.to_numpy(zero_copy_only=False))
             sizes.append(own)
         block = CodeBlock(codes, scales, weights, np.cumsum(np.concatenate(sizes)), np.ones(len(ids)))
         return CodeRows(np.array(ids, np.str_), np.concatenate([np.empty(0, np.uint64), *rows]), block)
+
+    def _fill(self, mosaic: pa.Array, alignment: Alignment, codes: Codes, scales: Floats) -> None:
+        """Some at a time, so that they stay near the processor; codes are of length one whatever the vectors are."""
+        vectors = mosaic.flatten().to_numpy(zero_copy_only=False).reshape(-1, self.dimension)
+        for start in range(0, len(vectors), _AT_ONCE):
+            run = slice(start, start + _AT_ONCE)
+            wide = vectors[run].astype(np.float32)
+            codes[run], scales[run] = quantise(alignment.slide(wide) if alignment.slide else wide)
 
 
 def _count_vectors(shares: pa.Array) -> np.ndarray:

@@ -9,12 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from histoseek.archive.filters.expression import Expression
-from histoseek.deadline import check_deadline
 from histoseek.encoders.bag import Bag, load_bag
 from histoseek.encoders.slide.base import TilewiseEncoder
 from histoseek.errors import BadFeatureFile
 from histoseek.search.regional.base import Floats, MeasureName, RegionSimilarities, SlideSimilarities
-from histoseek.search.regional.kept_vectors import find_best_codes
 from histoseek.search.regional.shared_space import SharedSpace
 from histoseek.search.regional.tiles import TileSimilarities, merge_slides
 from histoseek.search.words.comparison import AskedWords
@@ -64,14 +62,16 @@ class AlignedTileMeasure:
         return merge_slides(self._compare, slide_ids, asked, zero)
 
     def find_best_scores(self, texts: Sequence[str]) -> list[float]:
-        """By mosaic vectors and, where tiles have a place, by those of the slides that are best for most texts."""
+        """By mosaic vectors and, where tiles have a place, by those of the slides that are best for most texts.
+
+        No deadline ends it: what takes too long would be begun anew by every search.
+        """
         directions = self.space.make_directions(texts)
-        by_slide = find_best_codes(self.space.rows, directions)
+        by_slide = self.space.rows.block.find_best(directions)
         best = by_slide.max(axis=1, initial=-1)
         if self.tiles is not None and by_slide.size:
             places = Counter(by_slide.argmax(axis=1).tolist()).most_common(_SLIDES_LOOKED_INTO)
             for place, _ in places:
-                check_deadline()
                 own = self._compare(str(self.space.rows.slide_ids[place]), directions)
                 best = np.maximum(best, own.similarities.max(axis=1))
         return [float(score) for score in best]

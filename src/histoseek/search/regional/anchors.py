@@ -15,7 +15,6 @@ from histoseek.encoders.slide.base import RegionalEncoder, SlideRegion
 from histoseek.errors import BadFeatureFile, EncoderError
 from histoseek.geometry import Rect
 from histoseek.search.regional.base import Floats, MeasureName, RegionSimilarities, SlideSimilarities
-from histoseek.search.regional.kept_vectors import find_best_codes
 from histoseek.search.regional.shared_space import SharedSpace
 from histoseek.search.words.comparison import AskedWords
 from histoseek.search.words.merging import MOST_PER_SLIDE, ScoredRegion
@@ -85,7 +84,7 @@ class AnchorMeasure:
 
     def find_best_scores(self, texts: Sequence[str]) -> list[float]:
         """By anchors."""
-        scores = find_best_codes(self.space.rows, self.space.make_directions(texts))
+        scores = self.space.rows.block.find_best(self.space.make_directions(texts))
         return [float(score) for score in scores.max(axis=1, initial=-1)]
 
     def _choose(self, slide_id: str, scores: Doubles, asked: AskedWords, zero: float) -> Sequence[ScoredRegion]:

@@ -14,19 +14,13 @@ _AT_ONCE = 1 << 14
 """Slides between two looks at the clock."""
 
 
-def find_best_codes(rows: CodeRows, vectors: Floats) -> Floats:
-    """The best kept vector of all slides, float32 [P, S]."""
-    out = np.empty((len(vectors), len(rows)), np.float32)
+def measure_best(store: SlideTable, rows: CodeRows, vectors: Floats, where: Expression | None) -> SlideSimilarities:
+    """The best kept vector of the slides of a filter, which is of the store's snapshot as the rows are."""
+    similarities = np.empty((len(vectors), len(rows)), np.float32)
     for start in range(0, len(rows), _AT_ONCE):
         check_deadline()
         run = slice(start, start + _AT_ONCE)
-        out[:, run] = rows.block.take_run(run.start, run.stop).find_best(vectors)
-    return out
-
-
-def measure_best(store: SlideTable, rows: CodeRows, vectors: Floats, where: Expression | None) -> SlideSimilarities:
-    """The best kept vector of the slides of a filter, which is of the store's snapshot as the rows are."""
-    similarities = find_best_codes(rows, vectors)
+        similarities[:, run] = rows.block.take_run(run.start, run.stop).find_best(vectors)
     if where is None:
         return SlideSimilarities(rows.slide_ids, similarities)
     allowed = rows.among(store.find_rows(where))

@@ -16,7 +16,7 @@ from histoseek.archive.stores.slides import SlideTable
 from histoseek.encoders.alignment import Alignment
 from histoseek.encoders.bag import UNKNOWN_POSITION
 from histoseek.search.regional.base import Floats, SlideSimilarities
-from histoseek.search.regional.kept_vectors import find_best_codes, measure_best
+from histoseek.search.regional.kept_vectors import measure_best
 from histoseek.search.regional.tiles import TileSimilarities
 from histoseek.search.words.comparison import AskedWords
 from histoseek.search.words.prompts import Prompt, make_prompts, make_query_prompts
@@ -46,7 +46,7 @@ class SharedSpace:
         vectors, bases = self.encode([prompt.name for prompt in prompts]), np.zeros(len(prompts))
         unwanted = [place for place, prompt in enumerate(prompts) if prompt.unwanted]
         if unwanted and len(self.rows):
-            bases[unwanted] = np.median(find_best_codes(self.rows, vectors[unwanted]), axis=1)
+            bases[unwanted] = np.median(self.rows.block.find_best(vectors[unwanted]), axis=1)
         return AskedWords(tuple(prompts), vectors, bases)
 
     def measure_slides(self, vectors: Floats, where: Expression | None) -> SlideSimilarities:
