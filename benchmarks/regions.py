@@ -1,5 +1,7 @@
-"""How long a search from words to regions takes, by anchors, in an archive of so many slides: slides whose anchors are
-random directions, all with the same bag of tiles; untrained weights of FGCR at the publication's sizes but for its depth.
+"""How long a search from words to regions takes, by anchors, in an archive of so many slides.
+
+Their anchors are random directions, and all have the same bag of tiles; the weights are untrained, of FGCR at the
+publication's sizes but for its depth.
 
     python benchmarks/regions.py --out FOLDER --slides 5000 --tiles 2000
 """

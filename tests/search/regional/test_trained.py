@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from histoseek import Archive
 from histoseek.encoders.bag import load_bag
+from histoseek.encoders.pairing import pair_weights
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.slide.base import Architecture, RegionalEncoder
 from histoseek.encoders.slide.fgcr.architecture import FgcrArchitecture
@@ -71,22 +72,23 @@ def make_weights(architecture: Architecture, mode: str) -> Weights:
     return Weights.from_tensors(card, tensors)
 
 
-@pytest.fixture(scope="module", params=[(FGCR, "anchored"), (PATHSEARCH, "masked")], ids=["fgcr", "pathsearch"])
-def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
-    """Seven slides of two colours and more, four with a report. Not to be changed."""
-    folder: Path = tmp_path_factory.mktemp("trained")
+def make_trained_archive(folder: Path, weights: Weights) -> Archive:
     (folder / "features").mkdir()
     for name, patches in SLIDES.items():
         write_features(folder / "features" / f"{name}.h5", patches)
     rows: list[dict[str, object]] = [{"slide_id": name, "report": text} for name, text in REPORTS.items()]
-    archive = Archive.create(
-        folder / "archive", Recipe(encoder="features:test"), weights=make_weights(*request.param), text_encoder=TEXTS
-    )
+    archive = Archive.create(folder / "archive", Recipe(encoder="features:test"), weights=weights)
     archive.index([folder / "features"], reports=write_table(folder / "reports.csv", rows))
-    yield archive
+    return archive
 
 
-def project(texts: list[str], archive: Archive) -> Floats:
+@pytest.fixture(scope="module", params=[(FGCR, "anchored"), (PATHSEARCH, "masked")], ids=["fgcr", "pathsearch"])
+def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
+    """Seven slides of two colours and more, four with a report. Not to be changed."""
+    yield make_trained_archive(tmp_path_factory.mktemp("trained"), make_weights(*request.param))
+
+
+def project(texts: list[str]) -> Floats:
     """Texts in the space of slides, by hand."""
     tensors = make_weights(FGCR, "anchored").tensors
     projected = TEXTS.encode(texts) @ tensors["text_projection.weight"].T + tensors["text_projection.bias"]
@@ -96,7 +98,7 @@ def project(texts: list[str], archive: Archive) -> Floats:
 def test_regions_are_scored_by_their_mosaic_vectors(trained: Archive) -> None:
     results = trained.search(text="teal", to="regions", k=8)
     check_apart(results)
-    [vector] = project(["teal"], trained)
+    [vector] = project(["teal"])
     encoder = trained.signer.slide_encoder
     kept = {slide.record.slide_id: slide.signature for slide in trained.store.get(list(SLIDES))}
     cosines = {one: signature.mosaic.astype(np.float32) @ vector for one, signature in kept.items()}
@@ -120,6 +122,23 @@ def test_regions_are_scored_by_their_mosaic_vectors(trained: Archive) -> None:
             assert min(abs(cosines[result.slide_id] - result.channels[0].score)) < 1e-3
 
 
+def test_of_two_encoders_side_by_side_the_one_with_regions_is_asked(tmp_path: Path) -> None:
+    first, second = make_weights(PATHSEARCH, "masked"), make_weights(FGCR, "anchored")
+    archive = make_trained_archive(tmp_path, pair_weights(first, second, "both", 0.7))
+    measure = open_region_measure(archive, archive.store.snapshot())
+    assert measure.name == "anchors"
+    vectors, projected = measure.encode(["teal"]), project(["teal"])
+    slides = measure.measure_slides(vectors)
+    for slide in archive.store.get(list(SLIDES)):
+        anchors = slide.signature.mosaic[PATHSEARCH.mosaic_size :, DIMENSION:].astype(np.float32)
+        expected = anchors @ projected[0]
+        measured = measure.measure_regions(slide.record.slide_id, vectors)
+        assert measured.similarities[0] == pytest.approx(expected, abs=1e-3)
+        [place] = np.flatnonzero(slides.slide_ids == slide.record.slide_id)
+        assert slides.similarities[0, place] == pytest.approx(max(0.0, expected.max()), abs=0.01)
+    check_apart(archive.search(text="teal", to="regions", k=6))
+
+
 def test_a_bag_is_measured_as_a_slide_of_its_own(trained: Archive) -> None:
     measure = open_region_measure(trained, trained.store.snapshot())
     bag = load_bag(trained.layout.bag("teal-1")).take(np.arange(6))
@@ -127,13 +146,13 @@ def test_a_bag_is_measured_as_a_slide_of_its_own(trained: Archive) -> None:
     # Six tiles are one anchor: at the coarsest scale there is one region of all.
     own = embedding.parts[-1].vector if measure.name == "anchors" else embedding.global_vector
     vectors = measure.encode(["teal", "crimson"])
-    assert vectors == pytest.approx(project(["teal", "crimson"], trained), abs=1e-5)
+    assert vectors == pytest.approx(project(["teal", "crimson"]), abs=1e-5)
     assert measure.measure_bag(bag, vectors) == pytest.approx(vectors @ own, abs=1e-5)
 
 
 def test_slides_and_texts_find_each_other_in_four_directions(trained: Archive) -> None:
     vectors = dict(zip(SLIDES, trained.store.vectors(list(SLIDES), "global_vector"), strict=True))
-    texts = dict(zip(REPORTS, project(list(REPORTS.values()), trained), strict=True))
+    texts = dict(zip(REPORTS, project(list(REPORTS.values())), strict=True))
     by_text = {one: float(vector @ texts["teal-1"]) for one, vector in vectors.items()}
     by_slide = {one: float(vectors["teal-1"] @ text) for one, text in texts.items() if one != "teal-1"}
     for options, expected in (

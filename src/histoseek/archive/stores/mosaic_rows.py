@@ -54,12 +54,13 @@ class MosaicTable:
         return CodeRows(np.array(ids, np.str_), np.concatenate([np.empty(0, np.uint64), *rows]), block)
 
     def _fill(self, mosaic: pa.Array, alignment: Alignment, codes: Codes, scales: Floats) -> None:
-        """Some at a time, so that they stay near the processor; codes are of length one whatever the vectors are."""
+        """Some at a time, so that they stay near the processor."""
         vectors = mosaic.flatten().to_numpy(zero_copy_only=False).reshape(-1, self.dimension)
         for start in range(0, len(vectors), _AT_ONCE):
             run = slice(start, start + _AT_ONCE)
-            wide = vectors[run].astype(np.float32)
-            codes[run], scales[run] = quantise(alignment.slide(wide) if alignment.slide else wide)
+            mapped = alignment.mosaics(vectors[run].astype(np.float32))
+            codes[run], scales[run] = quantise(mapped)
+            scales[run] *= np.linalg.norm(mapped, axis=1)
 
 
 def _count_vectors(shares: pa.Array) -> np.ndarray:

@@ -94,8 +94,14 @@ class AnchorMeasure:
             return self.space.compare_kept_tiles(slide_id, asked.vectors).merge(asked, zero)
         own, scales = scores[anchors.places], anchors.scales
         order = np.lexsort((-scales, -own))
-        same = order[scales[order] == scales[order[0]]][:MOST_PER_SLIDE]
-        return [_place(anchors.regions[one], float(own[one])) for one in same]
+        chosen: list[int] = []
+        for one in order[scales[order] == scales[order[0]]].tolist():
+            # Of two encoders side by side each has its own regions of a scale.
+            if not any(np.intersect1d(anchors.regions[one].tiles, anchors.regions[i].tiles).size for i in chosen):
+                chosen.append(one)
+            if len(chosen) == MOST_PER_SLIDE:
+                break
+        return [_place(anchors.regions[one], float(own[one])) for one in chosen]
 
     def _list_anchors(self, slide_id: str, count: int) -> _Anchors | None:
         """Those among so many mosaic vectors of a slide; None where its features can't be read, are not those of its

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
+
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.stores.slides import SlideTable
-from histoseek.encoders.slide.base import RegionalEncoder, TilewiseEncoder
+from histoseek.encoders.alignment import Alignment
+from histoseek.encoders.slide.base import RegionalEncoder, SlideEncoder, TilewiseEncoder
+from histoseek.encoders.slide.paired.encoder import PairedEncoder
 from histoseek.errors import ArchiveError, EncoderError
 from histoseek.search.regional.aligned_tiles import AlignedTileMeasure
 from histoseek.search.regional.anchors import AnchorMeasure
-from histoseek.search.regional.base import RegionMeasure
+from histoseek.search.regional.base import Floats, RegionMeasure
 from histoseek.search.regional.shared_space import SharedSpace
 from histoseek.search.regional.tile_words import TileWordMeasure
 from histoseek.search.words.comparison import TileWords
@@ -23,10 +29,9 @@ def open_region_measure(archive: ArchiveFolder, store: SlideTable) -> RegionMeas
     """
     alignment, space = archive.language.regional, None
     if alignment is not None and archive.require_space().has_texts:
-        space = SharedSpace(archive, store, alignment)
-        encoder = archive.signer.slide_encoder
+        space, encoder = SharedSpace(archive, store, alignment), archive.signer.slide_encoder
         if isinstance(encoder, RegionalEncoder):
-            return AnchorMeasure(space, encoder)
+            return AnchorMeasure(replace(space, mask=_mask_texts(alignment, encoder)), encoder)
     words = TileWords.open(archive, store)
     if words is not None:
         return TileWordMeasure(archive, words)
@@ -40,6 +45,15 @@ def has_region_measure(archive: ArchiveFolder, store: SlideTable) -> bool:
     space = archive.require_space()
     is_shared = space.has_alignment and space.has_texts and not space.has_tile_mosaics
     return is_shared or (archive.words.encoder is not None and bool(store.word_tiles.tower))
+
+
+def _mask_texts(alignment: Alignment, encoder: SlideEncoder) -> Floats | None:
+    """1 where texts have numbers for an encoder of regions, 0 where they are for the one beside it."""
+    if alignment.pair is None or not isinstance(encoder, PairedEncoder):
+        return None
+    pair = (encoder.first, alignment.pair.first), (encoder.second, alignment.pair.second)
+    parts = [np.full(size, isinstance(each, RegionalEncoder), np.float32) for each, size in pair]
+    return np.concatenate(parts)
 
 
 def _explain_lack(archive: ArchiveFolder) -> ArchiveError | EncoderError:

@@ -24,11 +24,16 @@ from histoseek.search.words.prompts import Prompt, make_prompts, make_query_prom
 
 @dataclass(frozen=True)
 class SharedSpace:
-    """An archive with an alignment that holds for its mosaics, and its store as it stood when it was opened."""
+    """An archive with an alignment that holds for its mosaics, and its store as it stood when it was opened.
+
+    mask: float32 [J], 0 for the numbers of texts that are for an encoder beside the one that is asked; None for one
+    encoder alone.
+    """
 
     archive: ArchiveFolder
     store: SlideTable
     alignment: Alignment
+    mask: Floats | None = None
 
     @cached_property
     def rows(self) -> CodeRows:
@@ -36,8 +41,9 @@ class SharedSpace:
         return self.store.mosaic_codes.rows(self.alignment, self.archive.require_space().alignment_weights)
 
     def encode(self, texts: Sequence[str]) -> Floats:
-        """Vectors [P, J] of length one of texts as they are."""
-        return self.alignment.texts(self.archive.language.sentences(texts))
+        """Vectors [P, J] of texts as they are, whose products with mosaic vectors are cosines."""
+        vectors = self.alignment.texts(self.archive.language.sentences(texts))
+        return vectors if self.mask is None else vectors * self.mask
 
     def ask(self, text: str, without: Sequence[str] = ()) -> AskedWords:
         """What a text asks: each of its concepts under its own name, as trainings put it; bases are what the best
