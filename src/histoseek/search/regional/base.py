@@ -48,8 +48,8 @@ class RegionMeasure(Protocol):
         """What it measures by, as results state it."""
 
     def encode(self, texts: Sequence[str]) -> Floats:
-        """Vectors [P, J] of texts, each put in the ways that suit the space: of length one but for what of them is meant
-        for another encoder beside the one that is asked."""
+        """Vectors [P, J] of texts, each put in the ways that suit the space: of length one but for what is meant for
+        another encoder beside the one that is asked."""
 
     def ask(self, text: str, without: Sequence[str] = ()) -> AskedWords:
         """What a text asks of regions: its concepts and the text; without: texts of what is not wanted."""
