@@ -3,7 +3,7 @@
 Their anchors are random directions, and all have the same bag of tiles; the weights are untrained, of FGCR at the
 publication's sizes but for its depth.
 
-    python benchmarks/regions.py --out FOLDER --slides 5000 --tiles 2000
+    python benchmarks/region_search.py --out FOLDER --slides 5000 --tiles 2000
 """
 
 from __future__ import annotations
