@@ -42,6 +42,7 @@ from tests.training.test_objectives import FramedTokenizer, MixingTransformer
 
 CPU = torch.device("cpu")
 LOSSES = ("contrastive", "anchor_prompts", "token_alignment", "prompt_classes", "masked_words")
+WEIGHTS = (0.5, 1.5, 2.0, 0.7, 0.3)
 REPORTS = (
     "Squamous cell carcinoma with necrosis.",
     "Mucinous adenocarcinoma. No necrosis.",
@@ -168,7 +169,7 @@ def test_interrupted_and_resumed_is_as_undisturbed_and_other_prompts_are_refused
 
 
 def _learner(pairs: Sequence[TrainingPair]) -> tuple[Learner, Batch]:
-    settings = replace(SMALL_FGCR, losses={"contrastive": 0.5, "token_alignment": 2.0, "masked_words": 0.3})
+    settings = replace(SMALL_FGCR, losses=dict(zip(LOSSES, WEIGHTS, strict=True)))
     targets = ReportTargets.from_split(prepare_split(pairs, settings), settings)
     with torch.random.fork_rng():
         torch.manual_seed(1)
@@ -191,7 +192,7 @@ def test_losses_and_gradient_are_those_of_one_plain_pass(pairs: tuple[TrainingPa
     own = learner.measure(made) / 9
     alike = alike_pairs(batch.cases, batch.texts)
     contrast = contrastive_loss(*made.vectors, learner.model.logit_scale, alike)
-    (0.5 * contrast + 1.0 * own[0] + 2.0 * own[1] + 1.0 * own[2] + 0.3 * own[3]).backward()
+    sum(weight * loss for weight, loss in zip(WEIGHTS, (contrast, *own), strict=True)).backward()
     assert losses == pytest.approx([contrast.item(), *own.tolist()], abs=1e-5)
     assert len(gradients) == len(learner.list_trained_parameters()) > 10
     for found, parameter in zip(gradients, learner.list_trained_parameters(), strict=True):
