@@ -102,6 +102,8 @@ def read_zip_entries(path: Path) -> Iterator[tuple[ZipInfo, Iterator[bytes]]]:
         if len(archive.filelist) > MOST_NAMED_PARTS:
             raise TooLarge(path, f"a zip file of {len(archive.filelist):,} entries", f"{MOST_NAMED_PARTS:,}")
         for entry in archive.filelist:
+            if entry.header_offset < 0:
+                raise BadZipFile("an entry that begins before the file")
             file.seek(entry.header_offset)
             header = file.read(_LOCAL_HEADER_BYTES)
             if len(header) < _LOCAL_HEADER_BYTES or entry.compress_type not in (ZIP_STORED, ZIP_DEFLATED):

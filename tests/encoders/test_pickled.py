@@ -219,6 +219,19 @@ def test_damage_is_one_line(place: float, byte: int, as_zip: bool, cut: bool, tm
         assert "\n" not in str(error)
 
 
+def test_a_directory_that_points_before_the_file_is_damage(tmp_path: Path) -> None:
+    path = save(tmp_path / "file.pt", TENSORS)
+    data = bytearray(path.read_bytes())
+    for mark, at, size in ((b"PK\x06\x06", 48, 8), (b"PK\x05\x06", 16, 4)):
+        place = data.rfind(mark) + at
+        if place >= at:
+            start = int.from_bytes(data[place : place + size], "little")
+            data[place : place + size] = (start + 10**6).to_bytes(size, "little")
+    path.write_bytes(data)
+    with pytest.raises(RefusedPickle, match="damaged"):
+        read_pickled(path)
+
+
 def test_torch_is_not_imported(tmp_path: Path) -> None:
     import subprocess
 

@@ -48,7 +48,10 @@ def naive(posterior: LabelPosterior, near: list[tuple[float, int]], counts: list
         prevalence = counts[label] / sum(counts)
         odds.append((posterior.smoothing * prevalence + (1 - posterior.smoothing) * share) ** posterior.sharpness)
     far = (first - posterior.typical) / posterior.spread
-    odds.append(math.exp(posterior.none_offset + posterior.none_slope * far))
+    none = posterior.none_offset + posterior.none_slope * far
+    # All odds by a common factor where those of none of these have no room in a number.
+    odds = [one * math.exp(-max(none, 0)) for one in odds]
+    odds.append(math.exp(min(none, 0)))
     before = [(1 - UNKNOWN_SHARE) * count / sum(counts) for count in counts] + [UNKNOWN_SHARE]
     return [
         (1 - posterior.doubt) * one / sum(odds) + posterior.doubt * prior

@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import sys
 from collections.abc import Mapping
+from errno import EINVAL
 from pathlib import Path
 from typing import Any, BinaryIO
 from zipfile import ZIP_STORED, BadZipFile, ZipFile, ZipInfo
@@ -124,7 +125,10 @@ def _read_zip(path: Path, mapped: bool) -> object:
                 return read_pickle(file, _most_bytes(), find_numbers)  # type: ignore[arg-type]
     except RefusedPickle:
         raise
-    except (BadZipFile, EOFError, LookupError, NotImplementedError, RuntimeError, ValueError) as error:
+    except (BadZipFile, EOFError, LookupError, NotImplementedError, OSError, RuntimeError, ValueError) as error:
+        # A damaged directory may point before the file's beginning.
+        if isinstance(error, OSError) and error.errno != EINVAL:
+            raise
         raise RefusedPickle("it is damaged") from error
 
 
