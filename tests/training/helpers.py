@@ -20,7 +20,7 @@ from histoseek.encoders.token_rows import TokenRows
 from histoseek.encoders.weights import FeatureSpace
 from histoseek.progress import Reporter, SilentReporter
 from histoseek.training.pairs import PairedSlides, TrainingPair
-from histoseek.training.slides.data import ReportTargets, TrainingData
+from histoseek.training.slides.data.targets import ReportTargets, TrainingData
 from histoseek.training.slides.result import TrainingResult
 from histoseek.training.slides.settings import TrainingSettings
 from histoseek.training.slides.train import prepare_split

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from histoseek.training.pairs import read_pairs
-from histoseek.training.slides.distributed import World
+from histoseek.training.slides.learning.distributed import World
 from tests.training.helpers import SMALL_FGCR, train_small, write_pairs
 from tests.waiting import HANG_S
 

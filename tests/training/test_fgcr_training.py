@@ -23,18 +23,18 @@ from histoseek.training.compute import Compute, mix_seed
 from histoseek.training.pairs import TrainingPair, load_pair_bag
 from histoseek.training.recall_at_k import RecallAtK
 from histoseek.training.slides.card import make_weights
-from histoseek.training.slides.data import ReportTargets, TrainingData
-from histoseek.training.slides.distributed import World
+from histoseek.training.slides.data.loader import BagLoader
+from histoseek.training.slides.data.targets import ReportTargets, TrainingData
 from histoseek.training.slides.encoder_file import train_slide_encoder
-from histoseek.training.slides.evaluation import pair_codes
-from histoseek.training.slides.learner import Learner, UnreadPairs
-from histoseek.training.slides.loader import BagLoader
-from histoseek.training.slides.losses import alike_pairs, contrastive_loss
-from histoseek.training.slides.model import SlideTextModel
+from histoseek.training.slides.evaluation.evaluator import pair_codes
+from histoseek.training.slides.learning.distributed import World
+from histoseek.training.slides.learning.learner import Learner, UnreadPairs
+from histoseek.training.slides.learning.losses import alike_pairs, contrastive_loss
+from histoseek.training.slides.learning.model import SlideTextModel
+from histoseek.training.slides.learning.step import Batch, LearningStep
 from histoseek.training.slides.objectives.build import build_objective
 from histoseek.training.slides.result import TrainingResult
 from histoseek.training.slides.settings import TrainingSettings
-from histoseek.training.slides.step import Batch, LearningStep
 from histoseek.training.slides.train import prepare_split, train
 from histoseek.training.slides.training_session import run_training
 from tests.training.helpers import CARD, SMALL, SMALL_FGCR, InterruptingReporter, slides_of, train_small, write_pairs

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from histoseek.training.loop import learning_rate
-from histoseek.training.slides.losses import alike_pairs, contrastive_loss, mosaic_similarity
+from histoseek.training.slides.learning.losses import alike_pairs, contrastive_loss, mosaic_similarity
 
 
 def _unit(rows: Tensor) -> Tensor:

@@ -21,17 +21,16 @@ from histoseek.encoders.slide.fgcr.architecture import FgcrArchitecture
 from histoseek.encoders.text.tower import TextTower, Tokens
 from histoseek.reports.facts.prompts import SILENT, STATED, UNKNOWN
 from histoseek.training.compute import Compute
-from histoseek.training.slides.distributed import World
-from histoseek.training.slides.learner import Learner
-from histoseek.training.slides.model import SlideTextModel
-from histoseek.training.slides.objective import EmbeddedPairs, Objective, PairBatch
-from histoseek.training.slides.objectives.draws import draw_places
-from histoseek.training.slides.objectives.fgcr import FgcrObjective
+from histoseek.training.slides.learning.distributed import World
+from histoseek.training.slides.learning.learner import Learner
+from histoseek.training.slides.learning.model import SlideTextModel
+from histoseek.training.slides.learning.step import Batch, LearningStep
+from histoseek.training.slides.objectives.base import EmbeddedPairs, Objective, PairBatch
+from histoseek.training.slides.objectives.fgcr import FgcrObjective, draw_places
 from histoseek.training.slides.objectives.pathsearch import MosaicDiversity
 from histoseek.training.slides.objectives.prompt_losses import AnchorPromptLoss, log_mean_exp
 from histoseek.training.slides.objectives.token_alignment import TokenAlignmentLoss
 from histoseek.training.slides.recipes import find_recipe
-from histoseek.training.slides.step import Batch, LearningStep
 from tests.training.helpers import CARD, SMALL, WordTokenizer, WordTransformer
 
 PROMPTS = ("ductal carcinoma", "necrosis", "mucinous", "clear cell change", "squamous")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from histoseek.reports.facts.prompts import SILENT, STATED, UNKNOWN, Prompt, make_targets, read_corpus
-from histoseek.training.slides.data import weigh_labels
+from histoseek.training.slides.data.targets import weigh_labels
 
 
 def test_targets_are_what_each_report_says_of_each_prompt() -> None:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from histoseek.errors import BadTable, ConfigurationError, InputError
 from histoseek.training.pairs import TrainingPair
-from histoseek.training.slides.loader import BagLoader, cut_bags
-from histoseek.training.slides.sampling import CLUSTERS, TileClusters, cluster_tiles, quotas, sample_tiles
+from histoseek.training.slides.data.loader import BagLoader, cut_bags
+from histoseek.training.slides.data.sampling import CLUSTERS, TileClusters, cluster_tiles, quotas, sample_tiles
 from histoseek.training.split import Shares, split_pairs
 from histoseek.training.split_table import apply_split, format_split
 from tests.training.helpers import write_pairs

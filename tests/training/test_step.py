@@ -11,14 +11,14 @@ from torch import Tensor
 from histoseek.errors import ConfigurationError, EncoderError
 from histoseek.training.compute import Compute, out_of_memory
 from histoseek.training.pairs import TrainingPair
-from histoseek.training.slides.data import ReportTargets
-from histoseek.training.slides.distributed import World
-from histoseek.training.slides.evaluation import pair_codes
-from histoseek.training.slides.learner import Learner
-from histoseek.training.slides.loader import BagLoader
-from histoseek.training.slides.model import SlideTextModel
+from histoseek.training.slides.data.loader import BagLoader
+from histoseek.training.slides.data.targets import ReportTargets
+from histoseek.training.slides.evaluation.evaluator import pair_codes
+from histoseek.training.slides.learning.distributed import World
+from histoseek.training.slides.learning.learner import Learner
+from histoseek.training.slides.learning.model import SlideTextModel
+from histoseek.training.slides.learning.step import Batch, LearningStep
 from histoseek.training.slides.objectives.pathsearch import MosaicDiversity
-from histoseek.training.slides.step import Batch, LearningStep
 from tests.training.helpers import SMALL, tiny_tower, write_pairs
 from tests.training.test_losses import naive_contrastive
 

@@ -29,13 +29,13 @@ from histoseek.training.progress import Progress
 from histoseek.training.recall_at_k import find_recall
 from histoseek.training.slides import train as training
 from histoseek.training.slides.card import make_weights
-from histoseek.training.slides.distributed import World
-from histoseek.training.slides.evaluation import pair_codes
+from histoseek.training.slides.data.loader import BagLoader
+from histoseek.training.slides.data.sampling import EVALUATION
+from histoseek.training.slides.evaluation.evaluator import pair_codes
 from histoseek.training.slides.history import EpochRow
-from histoseek.training.slides.loader import BagLoader
-from histoseek.training.slides.losses import alike_pairs, contrastive_loss
+from histoseek.training.slides.learning.distributed import World
+from histoseek.training.slides.learning.losses import alike_pairs, contrastive_loss
 from histoseek.training.slides.result import TrainingResult
-from histoseek.training.slides.sampling import EVALUATION
 from histoseek.training.slides.settings import TrainingSettings
 from histoseek.training.slides.task import choose_micro_batch
 from histoseek.training.slides.train import prepare_split

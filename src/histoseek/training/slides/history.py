@@ -8,8 +8,8 @@ from typing import Any
 
 from histoseek.training.loop import Moment
 from histoseek.training.recall_at_k import Direction, find_recall
-from histoseek.training.slides.distributed import World
-from histoseek.training.slides.evaluation import PartScore
+from histoseek.training.slides.evaluation.evaluator import PartScore
+from histoseek.training.slides.learning.distributed import World
 from histoseek.training.slides.recipes import CONTRASTIVE
 
 

@@ -17,6 +17,13 @@ Size = int | float | tuple[int, ...]
 CONTRASTIVE = "contrastive"
 """The loss that all have: slides against reports."""
 
+DIVERSITY = "diversity"
+"""PathSearch's second loss."""
+
+ANCHOR_PROMPTS, TOKEN_ALIGNMENT = "anchor_prompts", "token_alignment"
+PROMPT_CLASSES, MASKED_WORDS = "prompt_classes", "masked_words"
+"""Those of FGCR."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingRecipe:
@@ -51,7 +58,7 @@ _PATHSEARCH, _FGCR = PathSearchArchitecture(), FgcrArchitecture()
 RECIPES: tuple[TrainingRecipe, ...] = (
     TrainingRecipe(
         model=PATHSEARCH,
-        losses={CONTRASTIVE: 1.0, "diversity": 1.0},
+        losses={CONTRASTIVE: 1.0, DIVERSITY: 1.0},
         sizes={"heads": _PATHSEARCH.heads, "gate_dimension": _PATHSEARCH.gate_dimension},
         epochs=200,
         batch=256,
@@ -66,12 +73,12 @@ RECIPES: tuple[TrainingRecipe, ...] = (
         model=FGCR,
         losses={
             CONTRASTIVE: 1.0,
-            "anchor_prompts": 5.0,
-            "token_alignment": 0.2,
-            "prompt_classes": 5.0,
-            "masked_words": 0.5,
+            ANCHOR_PROMPTS: 5.0,
+            TOKEN_ALIGNMENT: 0.2,
+            PROMPT_CLASSES: 5.0,
+            MASKED_WORDS: 0.5,
         },
-        prompt_losses=("anchor_prompts", "prompt_classes"),
+        prompt_losses=(ANCHOR_PROMPTS, PROMPT_CLASSES),
         sizes={
             name: getattr(_FGCR, name)
             for name in ("depth", "heads", "head_dimension", "mlp_dimension", "scales", "mask_width")

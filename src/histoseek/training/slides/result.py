@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from histoseek.encoders.slide.base import Architecture
 from histoseek.reports.facts.prompts import Prompt
-from histoseek.training.slides.baselines import Baseline
-from histoseek.training.slides.evaluation import PartScore
+from histoseek.training.slides.evaluation.baselines import Baseline
+from histoseek.training.slides.evaluation.evaluator import PartScore
 from histoseek.training.slides.settings import TrainingSettings
 from histoseek.training.split import Split
 

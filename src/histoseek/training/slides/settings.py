@@ -92,7 +92,7 @@ class TrainingSettings:
         object.__setattr__(self, "sizes", _merge("size", self.sizes, recipe.sizes))
 
     def _check_training(self) -> None:
-        from histoseek.training.slides.sampling import CLUSTERS
+        from histoseek.training.slides.data.sampling import CLUSTERS
 
         self._require(self.epochs >= 1, "epochs", "must be at least 1")
         self._require(self.batch >= 2, "batch", "must be at least 2: a pair is told apart from the others in it")

@@ -15,16 +15,16 @@ from histoseek.files import write_atomic
 from histoseek.training.compute import Compute
 from histoseek.training.loop import Moment, TrainingTask
 from histoseek.training.progress import Progress
-from histoseek.training.slides.data import TrainingData
-from histoseek.training.slides.distributed import World
-from histoseek.training.slides.evaluation import Evaluator, pair_codes
+from histoseek.training.slides.data.loader import BagLoader
+from histoseek.training.slides.data.targets import TrainingData
+from histoseek.training.slides.evaluation.evaluator import Evaluator, pair_codes
 from histoseek.training.slides.history import EpochRow, agree_on_row, epoch_row
-from histoseek.training.slides.learner import Learner
-from histoseek.training.slides.loader import BagLoader
-from histoseek.training.slides.losses import MOST_LOGIT_SCALE
+from histoseek.training.slides.learning.distributed import World
+from histoseek.training.slides.learning.learner import Learner
+from histoseek.training.slides.learning.losses import MOST_LOGIT_SCALE
+from histoseek.training.slides.learning.step import Batch, LearningStep
 from histoseek.training.slides.recipes import CONTRASTIVE, find_recipe
 from histoseek.training.slides.settings import TrainingSettings
-from histoseek.training.slides.step import Batch, LearningStep
 
 _CPU_BYTES = 4 * 2**30
 """What the activations of a micro-batch may take on a CPU, unless the settings say otherwise."""

@@ -20,7 +20,7 @@ from histoseek.training.split import Split, split_pairs
 if TYPE_CHECKING:
     from histoseek.encoders.text.tower import TextTower
     from histoseek.encoders.weights import Weights
-    from histoseek.training.slides.data import TrainingData
+    from histoseek.training.slides.data.targets import TrainingData
     from histoseek.training.slides.result import TrainingResult
 
 SMALL_TEXT_ENCODER = "small"
@@ -50,8 +50,8 @@ def train(
     require_packages()
     split = prepare_split(slides.pairs, settings)
     from histoseek.training.loop import WorkFolder
-    from histoseek.training.slides.comparison import Beside
-    from histoseek.training.slides.data import ReportTargets, TrainingData
+    from histoseek.training.slides.data.targets import ReportTargets, TrainingData
+    from histoseek.training.slides.evaluation.comparison import Beside
     from histoseek.training.slides.training_session import run_training
     from histoseek.training.split_table import format_split
 

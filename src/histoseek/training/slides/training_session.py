@@ -18,15 +18,15 @@ from histoseek.training.checkpoint import Identity, hash_parts
 from histoseek.training.compute import Compute, choose_compute
 from histoseek.training.loop import TrainingLoop, WorkFolder
 from histoseek.training.progress import Progress
-from histoseek.training.slides.baselines import Floats, judge_baselines
-from histoseek.training.slides.comparison import NOTHING_BESIDE, Beside, judge_weights, require_comparable
-from histoseek.training.slides.data import ReportTargets, TrainingData
-from histoseek.training.slides.distributed import World, join_world
-from histoseek.training.slides.evaluation import Evaluator, PartScore
+from histoseek.training.slides.data.loader import BagLoader
+from histoseek.training.slides.data.targets import ReportTargets, TrainingData
+from histoseek.training.slides.evaluation.baselines import Floats, judge_baselines
+from histoseek.training.slides.evaluation.comparison import NOTHING_BESIDE, Beside, judge_weights, require_comparable
+from histoseek.training.slides.evaluation.evaluator import Evaluator, PartScore
 from histoseek.training.slides.history import EpochRow
-from histoseek.training.slides.learner import Learner, keep_weights
-from histoseek.training.slides.loader import BagLoader
-from histoseek.training.slides.model import SlideTextModel
+from histoseek.training.slides.learning.distributed import World, join_world
+from histoseek.training.slides.learning.learner import Learner, keep_weights
+from histoseek.training.slides.learning.model import SlideTextModel
 from histoseek.training.slides.objectives.build import build_objective
 from histoseek.training.slides.recipes import CONTRASTIVE, find_recipe
 from histoseek.training.slides.result import BeforeAfter, TrainingResult

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from histoseek.training.slides.model import SlideTextModel
-from histoseek.training.slides.objective import EmbeddedPairs, Objective, PairBatch
-from histoseek.training.slides.objectives.draws import draw_places
+from histoseek.training.slides.learning.model import SlideTextModel
+from histoseek.training.slides.objectives.base import EmbeddedPairs, Objective, PairBatch
 from histoseek.training.slides.objectives.masked_words import MaskedWordsLoss, why_not_masked
 from histoseek.training.slides.objectives.prompt_losses import AnchorPromptLoss, PromptClassLoss
 from histoseek.training.slides.objectives.token_alignment import TokenAlignmentLoss
-
-ANCHOR_PROMPTS, TOKEN_ALIGNMENT = "anchor_prompts", "token_alignment"
-PROMPT_CLASSES, MASKED_WORDS = "prompt_classes", "masked_words"
+from histoseek.training.slides.recipes import ANCHOR_PROMPTS, MASKED_WORDS, PROMPT_CLASSES, TOKEN_ALIGNMENT
 
 MOST_WORDS = 64
 """Tokens of a report that are aligned with regions in one step; of a longer one, others in each step."""
@@ -119,6 +117,21 @@ def project_states(model: SlideTextModel, states: Tensor) -> Tensor:
     """Token states [b, L, W] on the way that whole reports go, into the space of slides: [b, L, D] of length one."""
     directions = functional.normalize(model.text_model.proj(states), dim=-1)
     return functional.normalize(model.text_projection(directions), dim=-1)
+
+
+def draw_places(eligible: Tensor, share: float, most: int, seed: tuple[int, ...], row: int) -> Tensor:
+    """Some of each report's eligible places, bool [b, L]: a share of them, but at least 1 and at most `most`.
+
+    row: the place of the first report in the whole batch; a report's draw depends on the seed, on its own place and on
+    which of its places are eligible. Numbers of the seed and row must not be negative.
+    """
+    places = eligible.cpu().numpy()
+    chosen = np.zeros_like(places)
+    for report, candidates in enumerate(map(np.flatnonzero, places)):
+        count = min(most, max(1, round(share * len(candidates))), len(candidates))
+        random = np.random.default_rng([*seed, row + report])
+        chosen[report, random.choice(candidates, count, replace=False)] = True
+    return torch.from_numpy(chosen).to(eligible.device)
 
 
 def _find_anchors(embedded: EmbeddedPairs) -> tuple[Tensor, Tensor]:

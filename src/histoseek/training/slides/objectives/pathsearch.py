@@ -5,15 +5,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from histoseek.training.slides.losses import mosaic_similarity
-from histoseek.training.slides.model import SlideTextModel
-from histoseek.training.slides.objective import EmbeddedPairs, Objective, PairBatch
+from histoseek.training.slides.learning.losses import mosaic_similarity
+from histoseek.training.slides.learning.model import SlideTextModel
+from histoseek.training.slides.objectives.base import EmbeddedPairs, Objective, PairBatch
+from histoseek.training.slides.recipes import DIVERSITY
 
 
 class MosaicDiversity(Objective):
     """Mean cosine between different mosaic vectors of a slide, as one loss: `diversity`."""
 
-    names = ("diversity",)
+    names = (DIVERSITY,)
 
     def __init__(self, weight: float) -> None:
         super().__init__()

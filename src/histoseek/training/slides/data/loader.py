@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from histoseek.encoders.slide.batches import BagBatch, cells_of
 from histoseek.errors import InputError
 from histoseek.training.pairs import TrainingPair, load_pair_bag
-from histoseek.training.slides.sampling import TileClusters, cluster_tiles, sample_tiles
+from histoseek.training.slides.data.sampling import TileClusters, cluster_tiles, sample_tiles
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from histoseek.encoders.slide.base import Architecture
 from histoseek.encoders.slide.batches import BagBatch, SlideVectors
 from histoseek.encoders.slide.registry import find_family
 from histoseek.encoders.text.tower import TextTower, Tokens
-from histoseek.training.slides.batch_norm import install_steady_norms
-from histoseek.training.slides.losses import START_LOGIT_SCALE
+from histoseek.training.slides.learning.batch_norm import install_steady_norms
+from histoseek.training.slides.learning.losses import START_LOGIT_SCALE
 from histoseek.training.slides.settings import ALL_LAYERS
 
 

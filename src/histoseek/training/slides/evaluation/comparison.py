@@ -13,14 +13,14 @@ from histoseek.encoders.text.trained import load_trained_tower
 from histoseek.encoders.weights import TEXT_MODEL, UNKNOWN_ENCODER, FeatureSpace, TextPart, TrainingFacts, Weights
 from histoseek.errors import ConfigurationError
 from histoseek.training.compute import Compute
-from histoseek.training.slides.baselines import Baseline, Floats
-from histoseek.training.slides.data import ReportTargets
-from histoseek.training.slides.distributed import World
-from histoseek.training.slides.evaluation import Evaluator
-from histoseek.training.slides.learner import Learner
-from histoseek.training.slides.loader import BagLoader
-from histoseek.training.slides.model import SlideTextModel
-from histoseek.training.slides.objective import EmbeddedPairs, Objective, PairBatch
+from histoseek.training.slides.data.loader import BagLoader
+from histoseek.training.slides.data.targets import ReportTargets
+from histoseek.training.slides.evaluation.baselines import Baseline, Floats
+from histoseek.training.slides.evaluation.evaluator import Evaluator
+from histoseek.training.slides.learning.distributed import World
+from histoseek.training.slides.learning.learner import Learner
+from histoseek.training.slides.learning.model import SlideTextModel
+from histoseek.training.slides.objectives.base import EmbeddedPairs, Objective, PairBatch
 from histoseek.training.split import Split
 
 

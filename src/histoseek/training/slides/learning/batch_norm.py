@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from histoseek.training.slides.distributed import World
+from histoseek.training.slides.learning.distributed import World
 
 
 class SteadyNorm(nn.BatchNorm1d):

@@ -12,7 +12,7 @@ from histoseek.encoders.slide.batches import BagBatch, SlideVectors
 from histoseek.encoders.text.tower import Tokens
 
 if TYPE_CHECKING:
-    from histoseek.training.slides.model import SlideTextModel
+    from histoseek.training.slides.learning.model import SlideTextModel
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,11 @@ from histoseek.encoders.slide.batches import BagBatch
 from histoseek.errors import ConfigurationError
 from histoseek.training.compute import Compute, mix_seed, out_of_memory
 from histoseek.training.loop import require_finite
-from histoseek.training.slides.batch_norm import BatchStatistics
-from histoseek.training.slides.distributed import World
-from histoseek.training.slides.learner import Learner, LearntPairs, UnreadPairs
-from histoseek.training.slides.loader import cut_bags, move_bags
-from histoseek.training.slides.losses import alike_pairs, contrastive_loss
+from histoseek.training.slides.data.loader import cut_bags, move_bags
+from histoseek.training.slides.learning.batch_norm import BatchStatistics
+from histoseek.training.slides.learning.distributed import World
+from histoseek.training.slides.learning.learner import Learner, LearntPairs, UnreadPairs
+from histoseek.training.slides.learning.losses import alike_pairs, contrastive_loss
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

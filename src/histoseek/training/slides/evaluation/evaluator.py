@@ -14,13 +14,13 @@ from torch import Tensor
 from histoseek.training.compute import Compute, mix_seed
 from histoseek.training.pairs import TrainingPair
 from histoseek.training.recall_at_k import RecallAtK, recalls
-from histoseek.training.slides.data import ReportTargets
-from histoseek.training.slides.distributed import World
-from histoseek.training.slides.learner import Learner, UnreadPairs
-from histoseek.training.slides.loader import BagLoader, move_bags
-from histoseek.training.slides.losses import alike_pairs, contrastive_loss
-from histoseek.training.slides.model import SlideTextModel
-from histoseek.training.slides.sampling import EVALUATION
+from histoseek.training.slides.data.loader import BagLoader, move_bags
+from histoseek.training.slides.data.sampling import EVALUATION
+from histoseek.training.slides.data.targets import ReportTargets
+from histoseek.training.slides.learning.distributed import World
+from histoseek.training.slides.learning.learner import Learner, UnreadPairs
+from histoseek.training.slides.learning.losses import alike_pairs, contrastive_loss
+from histoseek.training.slides.learning.model import SlideTextModel
 
 T = TypeVar("T")
 

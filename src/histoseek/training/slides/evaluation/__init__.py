@@ -1,0 +1,1 @@
+"""How slide encoders are judged on patients that they were not trained on."""
