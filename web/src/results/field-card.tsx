@@ -70,7 +70,7 @@ function Field({ result, sizeUm }: { result: Result; sizeUm: number | null }): J
   return (
     <span class="results-picture" aria-hidden="true" aria-busy={loading}>
       {value && <Tiles source={value} field={field} />}
-      <svg class="results-outline" viewBox={`0 0 ${FIELD_PX} ${FIELD_PX}`}>
+      <svg class="results-outline" aria-hidden="true" viewBox={`0 0 ${FIELD_PX} ${FIELD_PX}`}>
         <Outline points={pointsOf(result.outline ?? cornersOf(region), field)} />
       </svg>
     </span>
