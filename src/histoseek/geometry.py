@@ -46,6 +46,11 @@ class Rect:
     def __str__(self) -> str:
         return f"{self.x},{self.y},{self.width},{self.height}"
 
+    @classmethod
+    def span(cls, left: int, top: int, right: int, bottom: int) -> Rect:
+        """The rectangle from its first column and row to those behind its last."""
+        return cls(left, top, right - left, bottom - top)
+
     @property
     def right(self) -> int:
         """First level-0 column right of the rectangle."""

@@ -12,14 +12,16 @@ import pytest
 from histoseek.encoders.alignment import load_alignment
 from histoseek.encoders.bag import Bag
 from histoseek.encoders.pairing import pair_weights
-from histoseek.encoders.slide.base import RegionalEncoder, SlideEmbedding, SlideRegion
+from histoseek.encoders.slide.base import RegionalEncoder, SlideEmbedding
+from histoseek.encoders.slide.paired.architecture import PairedArchitecture, PairedPart
 from histoseek.encoders.slide.paired.encoder import pair_encoders
 from histoseek.encoders.slide.pathsearch.architecture import PathSearchArchitecture
+from histoseek.encoders.slide.regions import SlideRegion
 from histoseek.encoders.text.trained import build_text_encoder
 from histoseek.encoders.weights import FeatureSpace, Weights, load_weights, save_weights
 from histoseek.errors import ConfigurationError, WeightsError
 from tests.cli.process import histoseek, refused
-from tests.weights import small_weights
+from tests.weights import SMALL, small_weights
 
 WIDE = PathSearchArchitecture(input_dimension=24, dimension=48, mosaic_size=3, heads=4, gate_dimension=8)
 SHARE = 0.7
@@ -140,13 +142,15 @@ class Regional:
 
     def list_regions(self, bag: Bag) -> tuple[SlideRegion, ...]:
         tiles = np.array_split(np.arange(len(bag)), 4)
-        return tuple(SlideRegion(np.zeros((4, 2), np.int32), each, 0) for each in tiles)
+        return tuple(SlideRegion(each, bag.coords[each], 448, 0) for each in tiles)
 
 
 def test_regions_are_those_of_the_encoder_that_has_them(parts: tuple[Weights, Weights]) -> None:
     plain = parts[1].build_slide_encoder()
-    first, second = pair_encoders("p", Regional(), plain, 0.5), pair_encoders("p", plain, Regional(), 0.5)
-    assert not isinstance(pair_encoders("p", plain, plain, 0.5), RegionalEncoder)
+    one, other = (PairedPart("pathsearch", "masked", architecture) for architecture in (SMALL, WIDE))
+    first = pair_encoders("p", Regional(), plain, PairedArchitecture(one, other))
+    second = pair_encoders("p", plain, Regional(), PairedArchitecture(other, one))
+    assert not isinstance(pair_encoders("p", plain, plain, PairedArchitecture(other, other)), RegionalEncoder)
     assert isinstance(first, RegionalEncoder) and isinstance(second, RegionalEncoder)
     bag = draw_bag(8)
     wanted = Regional().list_regions(bag)

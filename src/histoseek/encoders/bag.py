@@ -66,7 +66,7 @@ class Bag(EqualByContent):
     @property
     def has_places(self) -> bool:
         """Whether it is known where the tiles lie on the slide, and how large they are."""
-        return self.tile_size_level0 >= 1 and not (self.coords == UNKNOWN_POSITION).all(axis=1).any()
+        return are_placed(self.coords, self.tile_size_level0)
 
     @property
     def is_witness(self) -> NDArray[np.bool_]:
@@ -77,6 +77,11 @@ class Bag(EqualByContent):
     def tissue_weights(self) -> NDArray[np.float32]:
         """How many tiles full of tissue each stands for, float32 [N]."""
         return self.weights if self.tissue is None else self.weights * self.tissue
+
+
+def are_placed(coords: NDArray[np.int32], edge_level0: int) -> bool:
+    """Whether it is known of all tiles where they lie, and how large they are; coords: [N, 2], edge_level0: in px."""
+    return edge_level0 >= 1 and not (coords == UNKNOWN_POSITION).all(axis=1).any()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,9 @@ from histoseek.archive.space_folders import SpaceChange
 from histoseek.encoders.alignment import Affine, Alignment
 from histoseek.encoders.bag import Bag
 from histoseek.encoders.recipe import Recipe
-from histoseek.encoders.slide.base import MosaicPart, SlideEmbedding, SlideRegion
+from histoseek.encoders.slide.base import MosaicPart, SlideEmbedding
 from histoseek.encoders.slide.pooled import PooledFamily
+from histoseek.encoders.slide.regions import SlideRegion
 from histoseek.encoders.text.own import OwnTextEncoder
 from histoseek.statistics.clustering import normalise_rows
 from tests.search.words.conftest import SLIDES
@@ -85,16 +86,10 @@ class BlockEncoder:
         for scale, side in enumerate((3, 6, 12)):
             for x in range(0, SIZE, side):
                 for y in range(0, SIZE, side):
-                    tiles = np.flatnonzero(((cells >= (x, y)) & (cells < (x + side, y + side))).all(axis=1))
-                    left, top, right, bottom = x * EDGE, y * EDGE, (x + side) * EDGE, (y + side) * EDGE
-                    outline = [(left, top), (right, top), (right, bottom), (left, bottom)]
-                    # The quarters are cut at a corner, so that what has an outline of its own is tried, too.
-                    outline = (
-                        [(left + EDGE, top), (right, top), (right, bottom), (left, bottom), (left, top + EDGE)]
-                        if scale == 1
-                        else outline
-                    )
-                    regions.append(SlideRegion(np.array(outline, np.int32), tiles, scale))
+                    inside = ((cells >= (x, y)) & (cells < (x + side, y + side))).all(axis=1)
+                    # The quarters lack a corner, so that what has an outline of its own is tried, too.
+                    tiles = np.flatnonzero(inside & ((scale != 1) | (cells != (x, y)).any(axis=1)))
+                    regions.append(SlideRegion(tiles, bag.coords[tiles], EDGE, scale))
         return tuple(regions)
 
     def encode(self, bag: Bag) -> SlideEmbedding:

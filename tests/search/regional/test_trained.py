@@ -108,13 +108,7 @@ def test_regions_are_scored_by_their_mosaic_vectors(trained: Archive) -> None:
         assert result.region is not None
         if isinstance(encoder, RegionalEncoder):
             regions = encoder.list_regions(load_bag(trained.layout.bag(result.slide_id)))
-            corner = [result.region.x, result.region.y]
-            [place] = [
-                place
-                for place, region in enumerate(regions)
-                if region.outline.min(axis=0).tolist() == corner
-                and (region.outline.max(axis=0) - corner).tolist() == [result.region.width, result.region.height]
-            ]
+            [place] = [place for place, region in enumerate(regions) if region.box == result.region]
             assert result.channels[0].name == "anchors"
             assert result.channels[0].score == pytest.approx(float(cosines[result.slide_id][place]), abs=1e-3)
         else:

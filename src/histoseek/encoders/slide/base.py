@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.encoders.bag import Bag
+from histoseek.encoders.slide.regions import SlideRegion
 from histoseek.equality import EqualByContent
 
 if TYPE_CHECKING:
@@ -78,20 +79,6 @@ class SlideEncoder(Protocol):
 
     def encode(self, bag: Bag) -> SlideEmbedding:
         """The embedding of a bag of any size from one tile on."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SlideRegion(EqualByContent):
-    """Where a mosaic vector of a regional encoder looks.
-
-    outline: int32 [V, 2], corners of a convex polygon in level-0 px; tiles: int64 [T], the places in the bag of the
-    tiles in it; scale: which of the encoder's sizes of regions it is of, 0 for the finest. Regions of one scale share
-    no tile, and together have all.
-    """
-
-    outline: NDArray[np.int32]
-    tiles: NDArray[np.int64]
-    scale: int
 
 
 @runtime_checkable

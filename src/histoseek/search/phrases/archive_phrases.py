@@ -183,19 +183,15 @@ class ArchivePhrases:
             check_deadline()
             near = measure.measure_regions(slide_id, self.vectors[phrases])
             for row, phrase in enumerate(phrases):
-                regions[slide_id, phrase] = _outline_best(near, row)
+                regions[slide_id, phrase] = _find_best_box(near, row)
         with self._guard:
             for one in asked:
                 _remember(self._places, one, regions[one], _PLACES_KEPT)
         return regions
 
 
-def _outline_best(near: RegionSimilarities, row: int) -> Rect | None:
-    if not near.edge_level0 or not near.regions:
-        return None
-    outline = near.regions[int(near.similarities[row].argmax())].outline
-    low, high = outline.min(axis=0), outline.max(axis=0)
-    return Rect(int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1]))
+def _find_best_box(near: RegionSimilarities, row: int) -> Rect | None:
+    return near.regions[int(near.similarities[row].argmax())].box if near.regions else None
 
 
 def _remember(kept: OrderedDict[Key, Value], key: Key, value: Value, most: int) -> None:

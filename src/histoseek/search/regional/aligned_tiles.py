@@ -8,12 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from histoseek.archive.filters.expression import Expression
 from histoseek.encoders.bag import Bag, load_bag
 from histoseek.encoders.slide.base import TilewiseEncoder
 from histoseek.errors import BadFeatureFile
-from histoseek.search.regional.base import Floats, MeasureName, RegionSimilarities, SlideSimilarities
-from histoseek.search.regional.shared_space import SharedSpace
+from histoseek.search.regional.base import Floats, MeasureName, RegionSimilarities
+from histoseek.search.regional.shared_space import SharedSpaceMeasure
 from histoseek.search.regional.tiles import TileSimilarities, merge_slides
 from histoseek.search.words.comparison import AskedWords
 from histoseek.search.words.merging import ScoredRegion
@@ -23,28 +22,15 @@ _SLIDES_LOOKED_INTO = 32
 
 
 @dataclass(frozen=True, slots=True)
-class AlignedTileMeasure:
+class AlignedTileMeasure(SharedSpaceMeasure):
     """A `RegionMeasure` for archives that are aligned, or whose slide encoder was trained with texts.
 
     tiles: a slide encoder in whose space single tiles have a place; None for one that mixes them, whose mosaic vectors
     count for the tiles that carry them.
     """
 
-    space: SharedSpace
     tiles: TilewiseEncoder | None
     name: MeasureName = "aligned tiles"
-
-    def encode(self, texts: Sequence[str]) -> Floats:
-        """As they are."""
-        return self.space.encode(texts)
-
-    def ask(self, text: str, without: Sequence[str] = ()) -> AskedWords:
-        """Each concept under its own name."""
-        return self.space.ask(text, without)
-
-    def measure_slides(self, vectors: Floats, where: Expression | None = None) -> SlideSimilarities:
-        """The best mosaic vector of each slide."""
-        return self.space.measure_slides(vectors, where)
 
     def measure_regions(self, slide_id: str, vectors: Floats) -> RegionSimilarities:
         """All tiles of a slide, or those kept with its mosaic."""

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
-from histoseek.archive.filters.expression import Expression
 from histoseek.deadline import check_deadline
 from histoseek.encoders.bag import Bag, load_bag
-from histoseek.encoders.slide.base import RegionalEncoder, SlideRegion
+from histoseek.encoders.slide.base import RegionalEncoder
+from histoseek.encoders.slide.regions import SlideRegion
 from histoseek.errors import BadFeatureFile, EncoderError
-from histoseek.geometry import Rect
-from histoseek.search.regional.base import Floats, MeasureName, RegionSimilarities, SlideSimilarities
-from histoseek.search.regional.shared_space import SharedSpace
+from histoseek.search.regional.base import Floats, MeasureName, RegionSimilarities
+from histoseek.search.regional.shared_space import SharedSpaceMeasure
 from histoseek.search.words.comparison import AskedWords
 from histoseek.search.words.merging import MOST_PER_SLIDE, ScoredRegion
 
@@ -23,31 +23,18 @@ Doubles = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class AnchorMeasure:
+class AnchorMeasure(SharedSpaceMeasure):
     """A `RegionMeasure` for archives whose slide encoder makes its mosaic of regions."""
 
-    space: SharedSpace
     encoder: RegionalEncoder
     name: MeasureName = "anchors"
-
-    def encode(self, texts: Sequence[str]) -> Floats:
-        """As they are."""
-        return self.space.encode(texts)
-
-    def ask(self, text: str, without: Sequence[str] = ()) -> AskedWords:
-        """Each concept under its own name, as the encoder was trained with it."""
-        return self.space.ask(text, without)
-
-    def measure_slides(self, vectors: Floats, where: Expression | None = None) -> SlideSimilarities:
-        """The best anchor of each slide."""
-        return self.space.measure_slides(vectors, where)
 
     def measure_regions(self, slide_id: str, vectors: Floats) -> RegionSimilarities:
         """All anchors of a slide; the tiles that are kept with them where its features can't be read."""
         cosines, _ = self.space.compare_mosaics([slide_id], vectors)
         anchors = self._list_anchors(slide_id, cosines.shape[1])
         if anchors is not None:
-            return RegionSimilarities(anchors.regions, cosines[:, anchors.places], anchors.edge_level0)
+            return RegionSimilarities(anchors.regions, cosines[:, anchors.places])
         return self.space.compare_kept_tiles(slide_id, vectors).as_regions()
 
     def measure_bag(self, bag: Bag, vectors: Floats) -> Floats:
@@ -115,7 +102,7 @@ class AnchorMeasure:
         if not anchors or len(regions) != count:
             return None
         places, own = zip(*anchors, strict=True)
-        return _Anchors(own, np.array(places), bag.tile_size_level0)
+        return _Anchors(own, np.array(places))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,7 +111,6 @@ class _Anchors:
 
     regions: tuple[SlideRegion, ...]
     places: NDArray[np.int64]
-    edge_level0: int
 
     @property
     def scales(self) -> NDArray[np.int64]:
@@ -133,8 +119,6 @@ class _Anchors:
 
 def _place(region: SlideRegion, score: float) -> ScoredRegion:
     """A region with the box around it, and its outline where it is no box."""
-    (left, top), (right, bottom) = region.outline.min(axis=0).tolist(), region.outline.max(axis=0).tolist()
-    box = Rect(left, top, right - left, bottom - top)
-    corners = tuple((int(x), int(y)) for x, y in region.outline)
-    is_box = set(corners) == {(left, top), (right, top), (right, bottom), (left, bottom)}
+    box, corners = region.box, tuple((int(x), int(y)) for x, y in region.outline)
+    is_box = box is None or set(corners) == set(product((box.x, box.right), (box.y, box.bottom)))
     return ScoredRegion(score, box, len(region.tiles), None if is_box else corners)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from histoseek.archive.filters.expression import Expression
 from histoseek.encoders.bag import Bag
-from histoseek.encoders.slide.base import SlideRegion
+from histoseek.encoders.slide.regions import SlideRegion
 from histoseek.equality import EqualByContent
 from histoseek.search.words.comparison import AskedWords
 from histoseek.search.words.merging import ScoredRegion
@@ -22,14 +22,10 @@ MeasureName = Literal["anchors", "tile words", "aligned tiles"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RegionSimilarities(EqualByContent):
-    """How well R regions of a slide fit P texts: similarities float32 [P, R], cosines.
-
-    edge_level0: of the tiles in px, 0 where their places are not known; then the regions have no outline.
-    """
+    """How well R regions of a slide fit P texts: similarities float32 [P, R], cosines."""
 
     regions: tuple[SlideRegion, ...]
     similarities: Floats
-    edge_level0: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)

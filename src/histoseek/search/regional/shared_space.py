@@ -14,7 +14,7 @@ from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.stores.code_rows import CodeRows
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.encoders.alignment import Alignment
-from histoseek.encoders.bag import UNKNOWN_POSITION
+from histoseek.encoders.bag import UNKNOWN_POSITION, are_placed
 from histoseek.search.regional.base import Floats, SlideSimilarities
 from histoseek.search.regional.kept_vectors import measure_best
 from histoseek.search.regional.tiles import TileSimilarities
@@ -55,10 +55,6 @@ class SharedSpace:
             bases[unwanted] = np.median(self.rows.block.find_best(vectors[unwanted]), axis=1)
         return AskedWords(tuple(prompts), vectors, bases)
 
-    def measure_slides(self, vectors: Floats, where: Expression | None) -> SlideSimilarities:
-        """The best mosaic vector of each slide of a filter."""
-        return measure_best(self.store, self.rows, vectors, where)
-
     def make_directions(self, texts: Sequence[str]) -> Floats:
         """Of each text the mean [Q, J] of the vectors of what it affirms."""
         asked: list[list[Prompt]] = [[one for one in make_prompts(text) if not one.unwanted] for text in texts]
@@ -80,10 +76,29 @@ class SharedSpace:
         [slide] = self.store.get_without_language([slide_id])
         parts, edge = slide.signature.mosaic_tiles, slide.signature.tile_size_level0
         coords = np.concatenate([part.coords for part in parts])
-        if not edge or (coords == UNKNOWN_POSITION).all(axis=1).any():
+        if not are_placed(coords, edge):
             return TileSimilarities(cosines, np.full((len(parts), 2), UNKNOWN_POSITION, np.int32), 0)
         weights = np.concatenate([part.weights for part in parts])
         owners = np.repeat(np.arange(len(parts)), [len(part.weights) for part in parts])
         order = np.lexsort((-weights, coords[:, 1], coords[:, 0]))
         chosen = order[np.unique(coords[order], axis=0, return_index=True)[1]]
         return TileSimilarities(cosines[:, owners[chosen]], coords[chosen], edge)
+
+
+@dataclass(frozen=True, slots=True)
+class SharedSpaceMeasure:
+    """What measures of regions have in common in the space that slides and texts share."""
+
+    space: SharedSpace
+
+    def encode(self, texts: Sequence[str]) -> Floats:
+        """As they are."""
+        return self.space.encode(texts)
+
+    def ask(self, text: str, without: Sequence[str] = ()) -> AskedWords:
+        """Each concept under its own name, as trainings put it."""
+        return self.space.ask(text, without)
+
+    def measure_slides(self, vectors: Floats, where: Expression | None = None) -> SlideSimilarities:
+        """The best mosaic vector of each slide."""
+        return measure_best(self.space.store, self.space.rows, vectors, where)

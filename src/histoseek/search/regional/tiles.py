@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.deadline import check_deadline
-from histoseek.encoders.bag import UNKNOWN_POSITION
-from histoseek.encoders.slide.base import SlideRegion
+from histoseek.encoders.slide.regions import SlideRegion
 from histoseek.search.regional.base import Floats, RegionSimilarities
 from histoseek.search.words.comparison import AskedWords
 from histoseek.search.words.merging import MOST_PER_SLIDE, ScoredRegion, merge_tiles
@@ -27,9 +26,10 @@ class TileSimilarities:
 
     def as_regions(self) -> RegionSimilarities:
         """Each tile as a region."""
-        outlines = (_cover(corner, self.edge_level0) for corner in self.coords)
-        regions = tuple(SlideRegion(outline, np.array([tile]), 0) for tile, outline in enumerate(outlines))
-        return RegionSimilarities(regions, self.similarities, self.edge_level0)
+        tiles = np.arange(len(self.coords))[:, None]
+        pairs = zip(tiles, self.coords[:, None], strict=True)
+        regions = tuple(SlideRegion(tile, corner, self.edge_level0, 0) for tile, corner in pairs)
+        return RegionSimilarities(regions, self.similarities)
 
     def merge(self, asked: AskedWords, zero: float) -> Sequence[ScoredRegion]:
         """The best regions of neighbours that fit."""
@@ -45,10 +45,3 @@ def merge_slides(
         check_deadline()
         for region in compare(slide_id, asked.vectors).merge(asked, zero):
             yield slide_id, region
-
-
-def _cover(corner: NDArray[np.int32], edge: int) -> NDArray[np.int32]:
-    """The outline of a tile, int32 [4, 2]; [0, 2] where its place is not known."""
-    if not edge or (corner == UNKNOWN_POSITION).all():
-        return np.empty((0, 2), np.int32)
-    return np.asarray(corner + np.array([(0, 0), (edge, 0), (edge, edge), (0, edge)]), np.int32)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from histoseek.encoders.bag import UNKNOWN_POSITION
+from histoseek.encoders.bag import are_placed
 from histoseek.geometry import Rect
 
 MOST_PER_SLIDE = 3
@@ -46,8 +46,7 @@ def merge_tiles(
     scores [N] and corners [N, 2] of its tiles, their edge in level-0 px (0 where places are not known). A region grows
     from the best tile that is left over neighbours that are at least half-way from chance (`zero`) to it.
     """
-    is_placed = edge > 0 and not (coords == UNKNOWN_POSITION).all(axis=1).any()
-    if not is_placed:
+    if not are_placed(coords, edge):
         return [ScoredRegion(float(scores.max()), None, 1)]
     left = np.ones(len(scores), np.bool_)
     regions: list[ScoredRegion] = []
@@ -60,7 +59,7 @@ def merge_tiles(
         members = _grow(peak, coords, edge, usable)
         corners = coords[members]
         low, high = corners.min(axis=0), corners.max(axis=0) + edge
-        region = Rect(int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1]))
+        region = Rect.span(*low.tolist(), *high.tolist())
         regions.append(ScoredRegion(float(scores[peak]), region, len(members)))
         boxes.append(region)
         # What surrounds a region is no other one.

@@ -122,32 +122,3 @@ def _measure_areas(cells: Ints, labels: Ints, count: int) -> NDArray[np.float64]
     ordered = cells[order]
     extents = np.maximum.reduceat(ordered, starts) - np.minimum.reduceat(ordered, starts) + 1
     return extents.astype(np.float64).prod(axis=1)
-
-
-def outline_tiles(corners: NDArray[np.int32], edge: int) -> NDArray[np.int32]:
-    """The convex hull int32 [V, 2] of square tiles in level-0 px, clockwise as seen; corners: their top-left ones
-    int32 [T, 2]."""
-    rows, which = np.unique(corners[:, 1].astype(np.int64), return_inverse=True)
-    lefts = np.full(len(rows), np.iinfo(np.int64).max)
-    rights = np.full(len(rows), np.iinfo(np.int64).min)
-    np.minimum.at(lefts, which, corners[:, 0])
-    np.maximum.at(rights, which, corners[:, 0].astype(np.int64) + edge)
-    left, right = (
-        np.stack([np.tile(side, 2), np.concatenate([rows, rows + edge])], axis=1) for side in (lefts, rights)
-    )
-    points = sorted(set(map(tuple, np.concatenate([left, right]).tolist())))
-    hull = [*_walk_hull(points), *_walk_hull(points[::-1])]
-    return np.minimum(hull, np.iinfo(np.int32).max).astype(np.int32)
-
-
-def _walk_hull(points: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """One chain of the hull of ordered points, without its last."""
-    chain: list[tuple[int, int]] = []
-    for x, y in points:
-        while len(chain) > 1:
-            (x0, y0), (x1, y1) = chain[-2:]
-            if (x1 - x0) * (y - y0) > (y1 - y0) * (x - x0):
-                break
-            chain.pop()
-        chain.append((x, y))
-    return chain[:-1]

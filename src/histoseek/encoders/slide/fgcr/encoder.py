@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from histoseek.encoders.bag import Bag
-from histoseek.encoders.slide.base import SlideEmbedding, SlideRegion
+from histoseek.encoders.slide.base import SlideEmbedding
 from histoseek.encoders.slide.batches import batch_of_one, cells_of, embedding_of
-from histoseek.encoders.slide.fgcr.anchors import outline_tiles, place_anchors
+from histoseek.encoders.slide.fgcr.anchors import place_anchors
 from histoseek.encoders.slide.fgcr.network import AnchoredNetwork
+from histoseek.encoders.slide.regions import SlideRegion
 from histoseek.encoders.slide.trained import TrainedEncoder, require_places
 
 
@@ -27,8 +28,8 @@ class AnchoredEncoder(TrainedEncoder):
         for members in anchors.members:
             for anchor in np.unique(members):
                 tiles = np.flatnonzero(members == anchor)
-                outline = outline_tiles(bag.coords[tiles], bag.tile_size_level0)
-                regions.append(SlideRegion(outline, tiles, int(anchors.scales[anchor])))
+                scale = int(anchors.scales[anchor])
+                regions.append(SlideRegion(tiles, bag.coords[tiles], bag.tile_size_level0, scale))
         return tuple(regions)
 
     def _embed(self, bag: Bag) -> SlideEmbedding:

@@ -22,12 +22,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from histoseek.encoders.bag import Bag
-from histoseek.encoders.slide.base import SlideEmbedding, SlideRegion
+from histoseek.encoders.slide.base import SlideEmbedding
 from histoseek.encoders.slide.batches import SlideVectors, cells_of, embedding_of
-from histoseek.encoders.slide.fgcr.anchors import outline_tiles
 from histoseek.encoders.slide.fgcr.architecture import FgcrArchitecture
 from histoseek.encoders.slide.fgcr.reference_anchors import PlacedAnchors, place_anchors
 from histoseek.encoders.slide.fgcr.reference_layout import MOST_TILES
+from histoseek.encoders.slide.regions import SlideRegion
 from histoseek.encoders.slide.trained import TrainedEncoder, require_places
 
 
@@ -164,7 +164,7 @@ class ReferenceEncoder(TrainedEncoder):
         require_places(bag, self.name)
         order, read, placed = self._place(bag)
         return tuple(
-            SlideRegion(outline_tiles(read.coords[members], bag.tile_size_level0), order[members], int(scale))
+            SlideRegion(order[members], read.coords[members], bag.tile_size_level0, int(scale))
             for members, scale in zip(placed.members, placed.scales, strict=True)
         )
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from histoseek.encoders.bag import Bag
-from histoseek.encoders.side_by_side import SideBySide
 from histoseek.encoders.slide.base import (
     MosaicPart,
     RegionalEncoder,
     SlideEmbedding,
     SlideEncoder,
-    SlideRegion,
 )
+from histoseek.encoders.slide.paired.architecture import PairedArchitecture
+from histoseek.encoders.slide.regions import SlideRegion
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class PairedEncoder:
     name: str
     first: SlideEncoder
     second: SlideEncoder
-    layout: SideBySide
+    sizes: PairedArchitecture
 
     @property
     def input_dimension(self) -> int:
@@ -38,15 +38,16 @@ class PairedEncoder:
     @property
     def dimension(self) -> int:
         """Dimension of global and mosaic vectors."""
-        return self.layout.dimension
+        return self.sizes.dimension
 
     def encode(self, bag: Bag) -> SlideEmbedding:
         """The embedding of a bag, the shares of parts in proportion to those of their encoders; raises EncoderError
         as these do."""
         first, second = self.first.encode(bag), self.second.encode(bag)
-        joined = self.layout.join(first.global_vector[None], second.global_vector[None])[0]
-        before, behind = (0, self.layout.second), (self.layout.first, 0)
-        shares = self.layout.shares
+        layout = self.sizes.layout
+        joined = layout.join(first.global_vector[None], second.global_vector[None])[0]
+        before, behind = (0, layout.second), (layout.first, 0)
+        shares = layout.shares
         return SlideEmbedding(
             joined,
             (
@@ -63,14 +64,15 @@ class RegionalPairedEncoder(PairedEncoder):
 
     def list_regions(self, bag: Bag) -> tuple[SlideRegion | None, ...]:
         """The regions of a bag, None for the vectors of an encoder without; raises EncoderError as these do."""
-        return tuple(region for encoder in (self.first, self.second) for region in _list_regions(encoder, bag))
+        both = zip((self.first, self.second), self.sizes.both, strict=True)
+        return tuple(region for encoder, own in both for region in _list_regions(encoder, bag, own.mosaic_size))
 
 
-def pair_encoders(name: str, first: SlideEncoder, second: SlideEncoder, share: float) -> PairedEncoder:
-    """Both as one; share: of the first in cosines."""
+def pair_encoders(name: str, first: SlideEncoder, second: SlideEncoder, sizes: PairedArchitecture) -> PairedEncoder:
+    """Both as one, of these sizes."""
     is_regional = any(isinstance(encoder, RegionalEncoder) for encoder in (first, second))
     kind = RegionalPairedEncoder if is_regional else PairedEncoder
-    return kind(name, first, second, SideBySide(first.dimension, second.dimension, share))
+    return kind(name, first, second, sizes)
 
 
 def _place(part: MosaicPart, zeros: tuple[int, int], share: float) -> MosaicPart:
@@ -78,7 +80,8 @@ def _place(part: MosaicPart, zeros: tuple[int, int], share: float) -> MosaicPart
     return replace(part, vector=np.pad(part.vector, zeros), share=share * part.share)
 
 
-def _list_regions(encoder: SlideEncoder, bag: Bag) -> tuple[SlideRegion | None, ...]:
+def _list_regions(encoder: SlideEncoder, bag: Bag, vectors: int) -> tuple[SlideRegion | None, ...]:
+    """The regions of one of both; an encoder without any makes `vectors` of every slide."""
     if isinstance(encoder, RegionalEncoder):
         return encoder.list_regions(bag)
-    return (None,) * len(encoder.encode(bag).parts)
+    return (None,) * vectors

@@ -70,7 +70,7 @@ class PairedFamily:
             )
             for part, prefix in zip((sizes.first, sizes.second), PREFIXES, strict=True)
         )
-        return pair_encoders(self.encoder_name(model.mode), first, second, sizes.share)
+        return pair_encoders(self.encoder_name(model.mode), first, second, sizes)
 
     def _parse_part(self, stated: Mapping[str, Any]) -> PairedPart:
         name, mode = stated["family"], stated["mode"]
