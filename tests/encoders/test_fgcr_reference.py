@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,9 +20,10 @@ from histoseek.encoders.bag import Bag
 from histoseek.encoders.checkpoints import ImportRequest, import_checkpoint
 from histoseek.encoders.pairing import pair_weights
 from histoseek.encoders.slide.fgcr.architecture import SCALES, FgcrArchitecture
-from histoseek.encoders.slide.fgcr.reference_anchors import place_anchors
+from histoseek.encoders.slide.fgcr.reference_anchors import place_reference_anchors
 from histoseek.encoders.text.registry import load_text_encoder, load_tower
 from histoseek.encoders.text.trained import build_text_encoder
+from histoseek.encoders.text.word_list import WordList
 from histoseek.encoders.weights import FeatureSpace, Weights, load_weights
 from histoseek.errors import ConfigurationError, EncoderError, InputError, WeightsError
 from histoseek.search.regional.opening import open_region_measure
@@ -104,7 +106,7 @@ def test_slides_have_the_references_class_and_anchor_embeddings(weights: Weights
     assert (weights.card.slide_encoder, weights.card.text and weights.card.text.encoder) == ("fgcr-1-reference", "fgcr")
     raster = np.lexsort((slide.coords[:, 0], slide.coords[:, 1]))
     cells = slide.coords[raster].astype(np.int64) // 448
-    placed = place_anchors(cells, naive_sizes())
+    placed = place_reference_anchors(cells, naive_sizes())
     masks = naive_masks(cells, placed.tiles, placed.scales)
     embedding = encoder.encode(slide)
     class_embedding, anchors, tile_weights, shares = naive.embed_slide(state, slide.features[raster], masks)
@@ -151,6 +153,21 @@ def test_texts_and_prompts_have_the_references_embeddings(weights: Weights, stat
     assert np.allclose(alignment.regional.texts(encoder.encode(["cells"])), alone, atol=1e-5)
 
 
+@given(st.lists(st.text("ab胃 -", min_size=1, max_size=4), min_size=1, max_size=8), st.text("ab胃 -\n", max_size=30))
+@settings(max_examples=200, deadline=None)
+def test_words_are_found_as_by_one_pattern_of_all(words: list[str], text: str) -> None:
+    kept = sorted({" ".join(word.split()) for word in words} - {""}, key=lambda word: (-len(word), word))
+    letters = "[ab]"
+    patterns = (
+        (f"(?<!{letters})" if word[0] in "ab" else "")
+        + re.escape(word)
+        + (f"(?!{letters})" if word[-1] in "ab" else "")
+        for word in kept
+    )
+    matches = re.finditer("|".join(patterns), " ".join(text.split())) if kept else ()
+    assert WordList(tuple(kept)).find_rows(text) == [kept.index(match.group()) for match in matches]
+
+
 def test_long_reports_are_read_in_windows(weights: Weights, state: dict[str, np.ndarray]) -> None:
     encoder = build_text_encoder(weights, "fgcr")
     rows = [1, 2, 3, 5, 6, 7, 10, 11, 1, 3, 2]
@@ -168,7 +185,7 @@ def test_long_reports_are_read_in_windows(weights: Weights, state: dict[str, np.
 @settings(max_examples=25, deadline=None)
 def test_anchors_are_few_lie_on_tiles_and_see_them_by_distance(cells: list[tuple[int, int]]) -> None:
     places = np.array(sorted(cells, key=lambda cell: cell[::-1]), np.int64)
-    placed = place_anchors(places, naive_sizes())
+    placed = place_reference_anchors(places, naive_sizes())
     assert 6 <= len(placed.tiles) <= 25
     assert set(placed.scales.tolist()) == set(range(6))
     assert np.allclose(placed.masks, naive_masks(places, placed.tiles, placed.scales), atol=1e-6)
@@ -269,15 +286,15 @@ def test_state_dicts_that_do_not_fit_are_refused_in_one_line(
 @pytest.mark.parametrize(
     ("vocabulary", "prompts", "reason"),
     [
-        ("\n".join(VOCABULARY[:-1]), None, "has 11 words, and the word embedding 12 rows"),
-        (json.dumps({"adenoma": 12}), None, "row 12 is none of the 12"),
+        ("\n".join(VOCABULARY[:-1]), None, "has 11 words, but the word embedding has 12 rows"),
+        (json.dumps({"adenoma": 12}), None, "row 12 is not one of the word embedding's 12 rows"),
         (json.dumps({"adenoma": 1, "ulcer": 1}), None, "has two words for row 1"),
         ("\n".join(["Ulcer", *VOCABULARY[1:]]), None, "has the word 'ulcer' twice"),
         ("[1, 2", None, "is damaged JSON"),
-        (b"\xff\xfe\x00\xd8", None, "is no readable UTF-8 text"),
+        (b"\xff\xfe\x00\xd8", None, "is not readable as UTF-8 text"),
         (None, None, "no such file"),
         ("\n" * 12, None, "has no words"),
-        (json.dumps(VOCABULARY), "adenoma\nulcer", "has 2 prompts, and the prompt classifier knows 5"),
+        (json.dumps(VOCABULARY), "adenoma\nulcer", "has 2 prompts, but the prompt classifier has 5"),
         (json.dumps(VOCABULARY), json.dumps([1, 2, 3, 4, 12]), "prompt 12 is not in the vocabulary"),
         (json.dumps(VOCABULARY), "adenoma\nulcer\nring\nof\nlymphoma", "prompt 'lymphoma' is not in the vocabulary"),
     ],

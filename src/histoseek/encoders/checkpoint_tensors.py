@@ -13,7 +13,7 @@ from histoseek.encoders.weight_files import read_state, unwrap_state
 from histoseek.errors import EncoderError, MissingExtra, SlideNotFound, WeightsError
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
 _WRAPPERS = ("model", "state_dict", "teacher_slide_encoder")
 _WHOLE_NUMBERS = ("num_batches_tracked", "position_ids")
@@ -79,11 +79,6 @@ def require_shapes(path: Path, actual: Shapes, expected: Shapes, part: str, opti
 def list_shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
     """The shapes of tensors by their names."""
     return {name: tuple(value.shape) for name, value in tensors.items()}
-
-
-def module_shapes(module: nn.Module) -> dict[str, tuple[int, ...]]:
-    """The shapes of a module's tensors by their names."""
-    return list_shapes(module.state_dict())
 
 
 def list_some(names: list[str]) -> str:

@@ -26,9 +26,10 @@ from histoseek.encoders.checkpoint_tensors import (
     require_values,
     to_array,
 )
-from histoseek.encoders.fgcr_checkpoints import import_reference, is_reference_checkpoint, require_reference_texts
+from histoseek.encoders.fgcr_checkpoints import import_reference, require_reference_texts
 from histoseek.encoders.published_files.identity import digest_weights
 from histoseek.encoders.slide.base import VISUAL, Architecture, Shapes, SlideEncoderFamily
+from histoseek.encoders.slide.fgcr.reference_layout import is_reference
 from histoseek.encoders.slide.published.family import PublishedFamily, find_published
 from histoseek.encoders.slide.registry import find_family, identify_family
 from histoseek.encoders.weights import (
@@ -82,7 +83,7 @@ def import_checkpoint(path: Path, request: ImportRequest) -> Weights:
     loaded; MissingExtra.
     """
     content = read_checkpoint(path, _PARTS)
-    if is_reference_checkpoint(content):
+    if is_reference(content):
         return _import_reference(path, content, request)
     _require_no_words(request)
     published = find_published(content)

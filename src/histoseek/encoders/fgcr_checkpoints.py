@@ -47,11 +47,6 @@ class ReferenceTexts:
     prompts: Path | None = None
 
 
-def is_reference_checkpoint(content: Mapping[str, object]) -> bool:
-    """Whether a file's tensors are those of the reference's class."""
-    return layout.is_reference(content)
-
-
 def import_reference(
     path: Path, content: Mapping[str, Tensor], texts: ReferenceTexts | None
 ) -> tuple[FgcrArchitecture, dict[str, np.ndarray], TextPart | None]:

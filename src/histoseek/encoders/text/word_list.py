@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +20,7 @@ from histoseek.errors import InputError
 START = -1
 """Stands before the words of every window: where an encoder puts a token of its own."""
 
-_LETTERS = "0-9a-z\u00df-\u024f"
+_LETTERS = re.compile("[0-9a-z\u00df-\u024f]{2}")
 _ADVICE = 'Give one word a line in the order of the training (an empty line has none), or JSON like {"adenoma": 17}'
 
 
@@ -35,14 +36,31 @@ class WordList:
         return {word: row for row, word in enumerate(self.words) if word}
 
     @cached_property
-    def _pattern(self) -> re.Pattern[str]:
-        longest_first = sorted(self.rows, key=lambda word: (-len(word), word))
-        return re.compile("|".join(map(_make_pattern, longest_first)))
+    def _lengths(self) -> Mapping[str, Sequence[int]]:
+        """How long the words are that begin with a character, the longest first."""
+        lengths: dict[str, set[int]] = defaultdict(set)
+        for word in self.rows:
+            lengths[word[0]].add(len(word))
+        return {first: sorted(each, reverse=True) for first, each in lengths.items()}
 
     def find_rows(self, text: str) -> list[int]:
         """The rows of a text's words in its order, the longest where several begin at one place; what the list does
         not have is left out. Words of letters are found whole, others (Chinese ones) wherever they stand."""
-        return [self.rows[match.group()] for match in self._pattern.finditer(_fold(text))]
+        folded, place, rows = _fold(text), 0, []
+        while place < len(folded):
+            word = self._find_word(folded, place)
+            if word:
+                rows.append(self.rows[word])
+            place += max(1, len(word))
+        return rows
+
+    def _find_word(self, text: str, place: int) -> str:
+        """The longest word at a place of a folded text, "" where there is none."""
+        if _is_inside_word(text, place):
+            return ""
+        ends = (place + length for length in self._lengths.get(text[place], ()))
+        words = (text[place:end] for end in ends if not _is_inside_word(text, end))
+        return next((word for word in words if word in self.rows), "")
 
     def to_array(self) -> NDArray[np.uint8]:
         """The list as bytes, for a weights file."""
@@ -87,18 +105,18 @@ def read_word_list(path: Path, size: int) -> WordList:
         words = [""] * size
         for word, row in stated.items():
             if not isinstance(row, int) or isinstance(row, bool) or not 0 <= row < size:
-                raise InputError(str(path), f"row {row!r} is none of the {size} of the word embedding", _ADVICE)
+                raise InputError(str(path), f"row {row!r} is not one of the word embedding's {size} rows", _ADVICE)
             if words[row]:
                 raise InputError(str(path), f"has two words for row {row}", _ADVICE)
             words[row] = _fold(str(word))
     else:
         if len(stated) != size:
-            raise InputError(str(path), f"has {len(stated)} words, and the word embedding {size} rows", _ADVICE)
+            raise InputError(str(path), f"has {len(stated)} words, but the word embedding has {size} rows", _ADVICE)
         words = [_fold(str(word)) if word is not None else "" for word in stated]
     known = [word for word in words if word]
     if not known:
         raise InputError(str(path), "has no words", _ADVICE)
-    if twice := next((word for word in known if known.count(word) > 1), None):
+    if twice := next((word for word, count in Counter(known).items() if count > 1), None):
         raise InputError(str(path), f"has the word {twice!r} twice (upper and lower case are one)", _ADVICE)
     return WordList(tuple(words))
 
@@ -110,7 +128,7 @@ def read_prompts(path: Path, vocabulary: WordList, size: int) -> NDArray[np.int6
     advice = "Give one word of the vocabulary, or its row, for each prompt, in the order of the training"
     if isinstance(stated, dict) or len(stated) != size:
         what = "is not a list" if isinstance(stated, dict) else f"has {len(stated)} prompts"
-        raise InputError(str(path), f"{what}, and the prompt classifier knows {size}", advice)
+        raise InputError(str(path), f"{what}, but the prompt classifier has {size}", advice)
     rows = [_find_row(entry, vocabulary) for entry in stated]
     if None in rows:
         raise InputError(str(path), f"prompt {stated[rows.index(None)]!r} is not in the vocabulary", advice)
@@ -146,7 +164,7 @@ def _read_text(path: Path) -> str:
     except FileNotFoundError as error:
         raise InputError(str(path), "no such file", _ADVICE) from error
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(str(path), "is no readable UTF-8 text", _ADVICE) from error
+        raise InputError(str(path), "is not readable as UTF-8 text", _ADVICE) from error
 
 
 def _read_array(path: Path) -> list[object]:
@@ -154,7 +172,7 @@ def _read_array(path: Path) -> list[object]:
         require_file_bytes(path)
         return [int(row) for row in np.load(path, allow_pickle=False).ravel()]
     except (OSError, ValueError) as error:
-        raise InputError(str(path), "is no readable array of row numbers", "Save it with numpy.save") from error
+        raise InputError(str(path), "is not readable as an array of row numbers", "Save it with numpy.save") from error
 
 
 def _fold(text: str) -> str:
@@ -162,7 +180,6 @@ def _fold(text: str) -> str:
     return " ".join(text.lower().split())
 
 
-def _make_pattern(word: str) -> str:
-    before = f"(?<![{_LETTERS}])" if re.match(f"[{_LETTERS}]", word) else ""
-    behind = f"(?![{_LETTERS}])" if re.match(f"[{_LETTERS}]", word[-1]) else ""
-    return f"{before}{re.escape(word)}{behind}"
+def _is_inside_word(text: str, place: int) -> bool:
+    """Whether letters stand on both sides of a place."""
+    return _LETTERS.fullmatch(text, max(0, place - 1), place + 1) is not None

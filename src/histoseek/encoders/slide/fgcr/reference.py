@@ -25,7 +25,8 @@ from histoseek.encoders.bag import Bag
 from histoseek.encoders.slide.base import SlideEmbedding
 from histoseek.encoders.slide.batches import SlideVectors, cells_of, embedding_of
 from histoseek.encoders.slide.fgcr.architecture import FgcrArchitecture
-from histoseek.encoders.slide.fgcr.reference_anchors import PlacedAnchors, place_anchors
+from histoseek.encoders.slide.fgcr.attention import Attention, PreNorm
+from histoseek.encoders.slide.fgcr.reference_anchors import ReferenceAnchors, place_reference_anchors
 from histoseek.encoders.slide.fgcr.reference_layout import MOST_TILES
 from histoseek.encoders.slide.regions import SlideRegion
 from histoseek.encoders.slide.trained import TrainedEncoder, require_places
@@ -56,67 +57,25 @@ class _Flows:
     shares: Tensor
 
 
-class MaskedAttention(nn.Module):
+class MaskedAttention(Attention):
     """Attention of tiles to anchors, of anchors to tiles, and of the class token to anchors."""
-
-    def __init__(self, sizes: FgcrArchitecture) -> None:
-        super().__init__()
-        inner = sizes.heads * sizes.head_dimension
-        self._heads, self._scale = sizes.heads, sizes.head_dimension**-0.5
-        self.to_qkv = nn.Linear(sizes.dimension, 3 * inner, bias=False)
-        self.to_out = nn.Sequential(nn.Linear(inner, sizes.dimension))
 
     def forward(self, tiles: Tensor, anchors: Tensor, class_token: Tensor, masks: Tensor) -> _Flows:
         """tiles: [N, D]; anchors: [K, D]; class_token: [1, D]; masks: [K, N]."""
-        tile_query, tile_key, tile_value = self._split(tiles)
-        anchor_query, anchor_key, anchor_value = self._split(anchors)
-        class_query = self._split(class_token)[0]
-        anchors_of_tiles = self._weigh(tile_query, anchor_key) * masks.T
-        tiles_of_anchors = self._weigh(anchor_query, tile_key) * masks
-        anchors_of_class = self._weigh(class_query, anchor_key)
+        rows = (tiles, anchors, class_token)
+        tile_query, anchor_query, class_query = (self.queries(each).transpose(0, 1) for each in rows)
+        tile_key, tile_value = (each.transpose(0, 1) for each in self.keys_and_values(tiles))
+        anchor_key, anchor_value = (each.transpose(0, 1) for each in self.keys_and_values(anchors))
+        anchors_of_tiles = (tile_query @ anchor_key.mT).softmax(dim=-1) * masks.T
+        tiles_of_anchors = (anchor_query @ tile_key.mT).softmax(dim=-1) * masks
+        anchors_of_class = (class_query @ anchor_key.mT).softmax(dim=-1)
         return _Flows(
-            self._join(anchors_of_tiles @ anchor_value),
-            self._join(tiles_of_anchors @ tile_value),
-            self._join(anchors_of_class @ anchor_value),
+            self.join((anchors_of_tiles @ anchor_value).transpose(0, 1)),
+            self.join((tiles_of_anchors @ tile_value).transpose(0, 1)),
+            self.join((anchors_of_class @ anchor_value).transpose(0, 1)),
             tiles_of_anchors.mean(dim=0),
             anchors_of_class.mean(dim=0)[0],
         )
-
-    def _split(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries, keys and values, each [heads, rows, values]."""
-        query, key, value = (
-            part.unflatten(1, (self._heads, -1)).transpose(0, 1) for part in self.to_qkv(rows).chunk(3, dim=1)
-        )
-        return query, key, value
-
-    def _weigh(self, query: Tensor, key: Tensor) -> Tensor:
-        return (query @ key.transpose(1, 2) * self._scale).softmax(dim=-1)
-
-    def _join(self, heads: Tensor) -> Tensor:
-        out: Tensor = self.to_out(heads.transpose(0, 1).flatten(1))
-        return out
-
-
-class _Hidden(nn.Module):
-    def __init__(self, sizes: FgcrArchitecture) -> None:
-        super().__init__()
-        first, last = (sizes.dimension, sizes.mlp_dimension), (sizes.mlp_dimension, sizes.dimension)
-        # The third is where the reference drops out: it counts in the names.
-        self.net = nn.Sequential(nn.Linear(*first), nn.GELU(), nn.Identity(), nn.Linear(*last))
-
-
-class FeedForward(nn.Module):
-    """Two layers behind a norm, beside the identity."""
-
-    def __init__(self, sizes: FgcrArchitecture) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(sizes.dimension)
-        self.fn = _Hidden(sizes)
-
-    def forward(self, rows: Tensor) -> Tensor:
-        """Rows [R, D] to rows [R, D]."""
-        out: Tensor = rows + self.fn.net(self.norm(rows))
-        return out
 
 
 class ReferenceNetwork(nn.Module):
@@ -129,10 +88,7 @@ class ReferenceNetwork(nn.Module):
         self.img_cls_token = nn.Parameter(torch.randn(1, 1, sizes.dimension))
         self.kernel_token = nn.Parameter(torch.randn(1, 1, sizes.dimension))
         self.kt = nn.Module()
-        self.kt.layers = nn.ModuleList(
-            nn.ModuleList([nn.LayerNorm(sizes.dimension), MaskedAttention(sizes), FeedForward(sizes)])
-            for _ in range(sizes.depth)
-        )
+        self.kt.layers = nn.ModuleList(_make_layer(sizes) for _ in range(sizes.depth))
 
     def forward(self, features: Tensor, masks: Tensor) -> ReferenceVectors:
         """features: [N, D_in]; masks: [K, N], soft region masks of its anchors, at least one."""
@@ -145,6 +101,11 @@ class ReferenceNetwork(nn.Module):
             anchors = feed_forward(anchors + flows.to_anchors)
             class_token = feed_forward(class_token + flows.to_class)
         return ReferenceVectors(class_token[0].tanh(), anchors, flows.tile_weights, flows.shares)
+
+
+def _make_layer(sizes: FgcrArchitecture) -> nn.ModuleList:
+    attention = MaskedAttention(sizes.dimension, sizes.heads, sizes.head_dimension)
+    return nn.ModuleList([nn.LayerNorm(sizes.dimension), attention, PreNorm(sizes.dimension, sizes.mlp_dimension)])
 
 
 class ReferenceEncoder(TrainedEncoder):
@@ -182,8 +143,8 @@ class ReferenceEncoder(TrainedEncoder):
         )
         return embedding_of(read, made)
 
-    def _place(self, bag: Bag) -> tuple[NDArray[np.int64], Bag, PlacedAnchors]:
+    def _place(self, bag: Bag) -> tuple[NDArray[np.int64], Bag, ReferenceAnchors]:
         """The places in the bag of the tiles that are read, row by row from the top, those tiles, and their anchors."""
         order = np.lexsort((bag.coords[:, 0], bag.coords[:, 1]))[:MOST_TILES]
         read = bag.take(order)
-        return order, read, place_anchors(cells_of(read), self._network.architecture)
+        return order, read, place_reference_anchors(cells_of(read), self._network.architecture)

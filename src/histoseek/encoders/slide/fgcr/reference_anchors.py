@@ -18,7 +18,7 @@ Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PlacedAnchors:
+class ReferenceAnchors:
     """K anchors of a slide of N tiles.
 
     tiles: int64 [K], the tile that each lies on; scales: int64 [K], the place of its size in the architecture's list;
@@ -31,7 +31,7 @@ class PlacedAnchors:
     members: tuple[Ints, ...]
 
 
-def place_anchors(cells: Ints, architecture: FgcrArchitecture) -> PlacedAnchors:
+def place_reference_anchors(cells: Ints, architecture: FgcrArchitecture) -> ReferenceAnchors:
     """Anchors of tiles at these columns and rows, int64 [N, 2], in whose order ties are decided.
 
     At a size of s tiles there are N // s + 1 clusters, and an anchor lies on the tile nearest to a cluster's centre.
@@ -43,7 +43,9 @@ def place_anchors(cells: Ints, architecture: FgcrArchitecture) -> PlacedAnchors:
     clusters = [each for placed, count in zip(by_scale, kept, strict=True) for each in placed[:count]]
     scales = np.repeat(np.arange(len(kept)), kept)
     tiles = np.array([tile for tile, _ in clusters], np.int64)
-    return PlacedAnchors(tiles, scales, _make_masks(cells, tiles, scales, architecture), tuple(m for _, m in clusters))
+    return ReferenceAnchors(
+        tiles, scales, _make_masks(cells, tiles, scales, architecture), tuple(m for _, m in clusters)
+    )
 
 
 def _cluster(cells: Ints, scale: int) -> list[tuple[int, Ints]]:
