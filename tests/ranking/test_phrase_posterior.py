@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from histoseek.ranking.phrase_posterior import UNKNOWN, StatedPhrases, fit_phrases, predict_held_out
+from histoseek.ranking.phrase_posterior import StatedPhrases, fit_phrases, predict_held_out
 from histoseek.ranking.reliability import measure_reliability
 
 
@@ -23,7 +23,7 @@ def make_statements(
     moved = np.array(shifts)[:, None]
     z = rng.normal(size=stated.shape) + moved * stated
     odds = np.log(np.array(rates) / (1 - np.array(rates)))[:, None] + moved * z - moved**2 / 2
-    return StatedPhrases(0.3 + 0.1 * z, stated.astype(np.int8), owners), 1 / (1 + np.exp(-odds))
+    return StatedPhrases(0.3 + 0.1 * z, stated, np.ones_like(stated), owners), 1 / (1 + np.exp(-odds))
 
 
 Fitted = tuple[float, float, float]
@@ -69,12 +69,12 @@ def fit_naively(points: list[tuple[float, bool, float]], base: float, mean: floa
 
 def test_a_fit_is_that_of_naive_code() -> None:
     known, _ = make_statements([0.4, 0.3, 0.5], [1.5, 0.2, 3.0], patients=30, slides=45)
-    targets = known.targets.copy()
-    targets[0, ::7] = UNKNOWN
-    posterior = fit_phrases(StatedPhrases(known.similarities, targets, known.patients))
+    is_known = known.is_known.copy()
+    is_known[0, ::7] = False
+    posterior = fit_phrases(StatedPhrases(known.similarities, known.is_stated & is_known, is_known, known.patients))
     phrases = []
-    for similarities, own in zip(known.similarities, targets, strict=True):
-        rows = [(s, bool(t == 1), p) for s, t, p in zip(similarities, own, known.patients, strict=True) if t >= 0]
+    for similarities, stated, kept in zip(known.similarities, known.is_stated, is_known, strict=True):
+        rows = [(s, bool(t), p) for s, t, p, k in zip(similarities, stated, known.patients, kept, strict=True) if k]
         weights = [1 / sum(one == p for _, _, one in rows) for _, _, p in rows]
         whole = sum(weights)
         prior = (sum(w for w, (_, t, _) in zip(weights, rows, strict=True) if t) + 0.5) / (whole + 1)
@@ -108,16 +108,16 @@ def test_probabilities_are_those_that_made_the_statements() -> None:
     later, truth = make_statements(rates, shifts, patients=5000, slides=5000, seed=1)
     predicted = fit_phrases(known)(later.similarities)
     assert np.abs(predicted - truth).mean() < 0.03
-    for row, stated in zip(predicted, later.targets == 1, strict=True):
+    for row, stated in zip(predicted, later.is_stated, strict=True):
         assert measure_reliability(row, stated, np.ones(len(row))).ece < 0.05
 
 
 def test_the_error_on_patients_held_out_is_small() -> None:
     known, _ = make_statements([0.2, 0.4, 0.3], [1.5, 1.0, 2.0], patients=150, slides=200)
     predicted = predict_held_out(known, 5)
-    held_out = measure_reliability(predicted.ravel(), (known.targets == 1).ravel(), known.weigh().ravel())
+    held_out = measure_reliability(predicted.ravel(), known.is_stated.ravel(), known.weigh().ravel())
     blind = measure_reliability(
-        np.repeat(fit_phrases(known).priors, 200), (known.targets == 1).ravel(), known.weigh().ravel()
+        np.repeat(fit_phrases(known).priors, 200), known.is_stated.ravel(), known.weigh().ravel()
     )
     assert held_out.ece < 0.06 and held_out.log_loss < blind.log_loss - 0.05
 
@@ -148,17 +148,18 @@ def test_few_patients_move_a_probability_little() -> None:
 def test_patients_count_once_and_unknown_reports_not_at_all() -> None:
     known, _ = make_statements([0.4, 0.4], [1.0, 1.0], patients=30, slides=30)
     doubled = np.r_[np.arange(30), np.arange(10)]
-    twice = StatedPhrases(known.similarities[:, doubled], known.targets[:, doubled], known.patients[doubled])
-    unknown = np.concatenate([known.targets, np.full((2, 5), UNKNOWN, np.int8)], axis=1)
-    strangers = np.concatenate([known.similarities, np.full((2, 5), 7.0)], axis=1)
-    beside = StatedPhrases(strangers, unknown, np.r_[known.patients, np.arange(90, 95)])
+    stated = known.is_stated[:, doubled]
+    twice = StatedPhrases(known.similarities[:, doubled], stated, np.ones_like(stated), known.patients[doubled])
+    unknown = np.zeros((2, 5), np.bool_)
+    parts = (known.similarities, np.full((2, 5), 7.0)), (known.is_stated, unknown), (known.is_known, unknown)
+    beside = StatedPhrases(*(np.hstack(each) for each in parts), np.r_[known.patients, np.arange(90, 95)])
     at = np.array([0.4, 0.35])
     for other in (twice, beside):
         assert fit_phrases(other)(at) == pytest.approx(fit_phrases(known)(at), abs=1e-9)
 
 
 def test_an_archive_that_knows_nothing_says_nothing() -> None:
-    nothing = StatedPhrases(np.zeros((2, 0)), np.zeros((2, 0), np.int8), np.zeros(0, np.int64))
+    nothing = StatedPhrases(np.zeros((2, 0)), *(np.zeros((2, 0), np.bool_),) * 2, np.zeros(0, np.int64))
     assert fit_phrases(nothing)(np.array([0.1, 0.9])) == pytest.approx([0.5, 0.5])
-    all_stated = StatedPhrases(np.ones((1, 9)), np.ones((1, 9), np.int8), np.arange(9))
+    all_stated = StatedPhrases(np.ones((1, 9)), *(np.ones((1, 9), np.bool_),) * 2, np.arange(9))
     assert fit_phrases(all_stated)(np.array([1.0])) == pytest.approx([9.5 / 10])

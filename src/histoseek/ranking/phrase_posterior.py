@@ -8,13 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.equality import EqualByContent
+from histoseek.statistics.folds import split_patients
 
 Doubles = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
 Ints = NDArray[np.int64]
-
-UNKNOWN = -1
-"""Of a report that neither states a phrase nor is held not to: it says nothing of its slide."""
 
 FEWEST_PATIENTS = 20
 """With reports; of fewer nobody can tell what a similarity means."""
@@ -42,26 +40,27 @@ _STEPS, _TRIES, _LEAST_STEP, _ROUNDING = 40, 12, 1e-5, 1e-9
 class StatedPhrases(EqualByContent):
     """What the reports of S slides state of P phrases, and how well their slides fit them.
 
-    similarities: float64 [P, S], of each slide's best region; targets: int8 [P, S], 1 stated, 0 not, UNKNOWN;
-    patients: int64 [S], codes of whose the slides are.
+    similarities: float64 [P, S], of each slide's best region; is_stated, is_known: bool [P, S], neither where a report
+    neither states a phrase nor is held not to; patients: int64 [S], codes of whose the slides are.
     """
 
     similarities: Doubles
-    targets: NDArray[np.int8]
+    is_stated: Booleans
+    is_known: Booleans
     patients: Ints
 
     def take(self, slides: Booleans) -> StatedPhrases:
         """Those of some slides, bool [S]."""
-        return StatedPhrases(self.similarities[:, slides], self.targets[:, slides], self.patients[slides])
+        stated, known = self.is_stated[:, slides], self.is_known[:, slides]
+        return StatedPhrases(self.similarities[:, slides], stated, known, self.patients[slides])
 
     def weigh(self) -> Doubles:
         """The weight of each slide for each phrase, float64 [P, S]: every patient of whom something is known has 1."""
-        known = self.targets != UNKNOWN
-        if not known.size:
-            return known.astype(np.float64)
+        if not self.is_known.size:
+            return self.is_known.astype(np.float64)
         codes = np.unique(self.patients, return_inverse=True)[1]
-        sizes = np.stack([np.bincount(codes, row, codes.max() + 1) for row in known])[:, codes]
-        return np.where(known, 1 / np.maximum(sizes, 1), 0.0)
+        sizes = np.stack([np.bincount(codes, row, codes.max() + 1) for row in self.is_known])[:, codes]
+        return np.where(self.is_known, 1 / np.maximum(sizes, 1), 0.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,7 +109,7 @@ def fit_phrases(known: StatedPhrases) -> PhrasePosterior:
     of patients; phrases that hardly anybody or almost everybody has keep them.
     """
     weights = known.weigh()
-    stated = np.where(known.targets == 1, weights, 0.0).sum(axis=1)
+    stated = np.where(known.is_stated, weights, 0.0).sum(axis=1)
     patients = weights.sum(axis=1)
     blank = _standardise(known, weights, (stated + 0.5) / (patients + 1), patients)
     usable = np.minimum(stated, patients - stated) >= _OF_BOTH
@@ -118,7 +117,7 @@ def fit_phrases(known: StatedPhrases) -> PhrasePosterior:
         return blank
     data = _Regressions(
         z=np.where(weights > 0, blank.standardise(known.similarities), 0.0)[usable],
-        truth=(known.targets == 1)[usable],
+        truth=known.is_stated[usable],
         weights=weights[usable],
         base=_log_odds(blank.priors)[usable],
     )
@@ -133,12 +132,8 @@ def fit_phrases(known: StatedPhrases) -> PhrasePosterior:
 
 def predict_held_out(known: StatedPhrases, folds: int, seed: int = 0) -> Doubles:
     """Probabilities of what the reports state by posteriors of other patients' slides, float64 [P, S]."""
-    codes = np.unique(known.patients, return_inverse=True)[1]
-    part_of_patient = np.random.default_rng(seed).permutation(codes.max() + 1) % folds
-    parts = part_of_patient[codes]
-    predicted = np.zeros(known.targets.shape)
-    for part in range(folds):
-        held_out = parts == part
+    predicted = np.zeros(known.is_known.shape)
+    for held_out in split_patients(known.patients, folds, seed):
         if held_out.any() and not held_out.all():
             predicted[:, held_out] = fit_phrases(known.take(~held_out))(known.similarities[:, held_out])
     return predicted
@@ -147,11 +142,10 @@ def predict_held_out(known: StatedPhrases, folds: int, seed: int = 0) -> Doubles
 def _standardise(known: StatedPhrases, weights: Doubles, priors: Doubles, patients: Doubles) -> PhrasePosterior:
     """The posterior without any evidence: similarities from those of slides that do not have the phrase, in spreads of
     those that have it or not."""
-    there = known.targets == 1
-    centres = [_mean(known.similarities, np.where(there == value, weights, 0.0)) for value in (False, True)]
+    centres = [_mean(known.similarities, np.where(known.is_stated == value, weights, 0.0)) for value in (False, True)]
     everywhere = _mean(known.similarities, weights)
     centres = [np.where(np.isnan(own), everywhere, own) for own in centres]
-    gaps = known.similarities - np.where(there, centres[1][:, None], centres[0][:, None])
+    gaps = known.similarities - np.where(known.is_stated, centres[1][:, None], centres[0][:, None])
     spreads = np.sqrt(np.nan_to_num(_mean(gaps**2, weights)))
     any_known = (weights > 0).any(axis=1)
     lows = np.min(known.similarities, axis=1, initial=np.inf, where=weights > 0)

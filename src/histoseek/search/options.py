@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from numbers import Integral, Real
-from typing import Literal, TypedDict, Unpack, get_args
+from typing import Any, Literal, TypedDict, TypeVar, Unpack, get_args
 
 from histoseek.archive.filters.expression import Where
 from histoseek.arguments import settle_count, settle_fields
@@ -14,9 +15,11 @@ MOST_RESULTS = 100_000
 
 MOST_PHRASES, MOST_EXAMPLES = 200, 10
 
+Options = TypeVar("Options", "SearchOptions", "PhraseOptions")
+
 Target = Literal["slides", "reports", "regions", "cases"]
 
-_FLAGS = {"k": "-k", "offset": "--offset", "candidates": "--candidates", "workers": "--workers"}
+_FLAGS = {"k": "-k"} | {name: f"--{name}" for name in ("offset", "candidates", "workers", "examples")}
 
 DEFAULT_LABEL = "diagnosis"
 """The metadata column that probabilities are of."""
@@ -121,11 +124,9 @@ class PhraseOptions:
     def __post_init__(self) -> None:
         settle_fields(self, "phrases", but={"where"}, kind=ConfigurationError)
         for name, least, most in (("k", 1, MOST_PHRASES), ("examples", 0, MOST_EXAMPLES), ("workers", 1, None)):
-            count = settle_count(getattr(self, name), _FLAGS.get(name, f"--{name}"), least)
+            count = settle_count(getattr(self, name), _FLAGS[name], least)
             if most is not None and count > most:
-                raise ConfigurationError(
-                    _FLAGS.get(name, f"--{name}"), f"{count} is too many", f"Ask for at most {most}"
-                )
+                raise ConfigurationError(_FLAGS[name], f"{count} is too many", f"Ask for at most {most}")
 
     @property
     def scope(self) -> SearchOptions:
@@ -174,27 +175,25 @@ class ExplainKeywords(TypedDict, total=False):
 
 def choose_options(options: SearchOptions | None, **keywords: Unpack[SearchKeywords]) -> SearchOptions:
     """The options, or those that keywords spell; raises InputError for both, ConfigurationError for values."""
-    if options is not None and not isinstance(options, SearchOptions):
-        what = f"has options of type {type(options).__name__}"
-        raise InputError("search", what, "Give SearchOptions(...), or keywords such as k=5")
-    unknown = [name for name in keywords if name not in SearchKeywords.__annotations__]
-    if unknown:
-        names = ", ".join(SearchKeywords.__annotations__)
-        raise TypeError(f"search has no option {unknown[0]!r}; there are {names}")
-    if options is None:
-        return SearchOptions(**keywords)
-    if keywords:
-        names = ", ".join(sorted(keywords))
-        raise InputError("search", f"has options and {names} beside them", "Give either options or keywords")
-    return options
+    return _choose("search", SearchOptions, options, keywords)
 
 
 def choose_phrase_options(options: PhraseOptions | None, **keywords: Unpack[PhraseKeywords]) -> PhraseOptions:
     """The options, or those that keywords spell; raises InputError for both, ConfigurationError for values."""
-    if options is not None and keywords:
-        names = ", ".join(sorted(keywords))
-        raise InputError("phrases", f"has options and {names} beside them", "Give either options or keywords")
-    if options is not None and not isinstance(options, PhraseOptions):
+    return _choose("phrases", PhraseOptions, options, keywords)
+
+
+def _choose(work: str, kind: type[Options], options: object, keywords: Mapping[str, Any]) -> Options:
+    if options is not None and not isinstance(options, kind):
         what = f"has options of type {type(options).__name__}"
-        raise InputError("phrases", what, "Give PhraseOptions(...), or keywords such as k=5")
-    return options or PhraseOptions(**keywords)
+        raise InputError(work, what, f"Give {kind.__name__}(...), or keywords such as k=5")
+    known = [field.name for field in fields(kind)]
+    unknown = next((name for name in keywords if name not in known), None)
+    if unknown is not None:
+        raise TypeError(f"{work} has no option {unknown!r}; there are {', '.join(known)}")
+    if options is None:
+        return kind(**keywords)
+    if keywords:
+        names = ", ".join(sorted(keywords))
+        raise InputError(work, f"has options and {names} beside them", "Give either options or keywords")
+    return options

@@ -95,7 +95,7 @@ def _count_words(reports: Sequence[str], patients: Sequence[str]) -> dict[str, i
     for report, patient in zip(reports, patients, strict=True):
         for word in _split(report):
             owners[word].add(patient)
-    return {word: len(of_word) for word, of_word in sorted(owners.items()) if len(of_word) >= LEAST_PATIENTS}
+    return {word: len(each) for word, each in sorted(owners.items()) if len(each) >= LEAST_PATIENTS}
 
 
 def _split(text: str) -> Iterator[str]:

@@ -161,11 +161,11 @@ def choose_prompts(
             stating[concept_id].add(patient)
     most_patients = most_share * len(set(patients))
     candidates = {
-        concept_id: of_concept
-        for concept_id, of_concept in stating.items()
-        if least_patients <= len(of_concept) <= most_patients
+        concept_id: owners
+        for concept_id, owners in stating.items()
+        if least_patients <= len(owners) <= most_patients
         and _can_be_shown(concept_id, vocabulary)
-        and _count_without(concept_id, of_concept, reports, patients) >= least_patients
+        and _count_without(concept_id, owners, reports, patients) >= least_patients
     }
     chosen = sorted(
         (concept_id for concept_id in candidates if not _says_no_more(concept_id, candidates, vocabulary)),

@@ -23,7 +23,6 @@ from histoseek.errors import ArchiveError
 from histoseek.geometry import Rect
 from histoseek.ranking.phrase_posterior import (
     FEWEST_PATIENTS,
-    UNKNOWN,
     PhrasePosterior,
     StatedPhrases,
     fit_phrases,
@@ -32,6 +31,8 @@ from histoseek.ranking.phrase_posterior import (
 from histoseek.ranking.reliability import measure_reliability
 from histoseek.reports.facts.prompts import (
     LEAST_PATIENTS,
+    STATED,
+    UNKNOWN,
     ConceptStatements,
     Prompt,
     choose_prompts,
@@ -74,7 +75,7 @@ class ArchivePhrases:
     """The phrases that an archive's reports may state, and the slides that have reports and regions, sorted by id.
 
     slide_ids, patient_ids, case_ids: text [S]; owners: int64 [S], codes of whose they are; prompts: the P phrases;
-    vectors: float32 [P, J], theirs; targets: int8 [P, S], 1 stated, 0 not, -1 not known; similarities: float32 [P, S],
+    vectors: float32 [P, J], theirs; targets: int8 [P, S], STATED, SILENT or UNKNOWN; similarities: float32 [P, S],
     of each slide's best region; measured: the same of all slides that have regions, with a report or without.
     """
 
@@ -116,7 +117,7 @@ class ArchivePhrases:
     def count_statements(self, phrase: int, slides: Booleans) -> tuple[int, int]:
         """How many patients have a report that states a phrase, and how many one that tells."""
         targets = self.targets[phrase]
-        return self.count_patients(slides & (targets == 1)), self.count_patients(slides & (targets != UNKNOWN))
+        return self.count_patients(slides & (targets == STATED)), self.count_patients(slides & (targets != UNKNOWN))
 
     def calibrate(self, slides: Booleans) -> Calibrated:
         """What similarities mean by some of the slides, of which at most MOST_SLIDES are looked at.
@@ -136,7 +137,7 @@ class ArchivePhrases:
         sample = self._draw(slides)
         folds = _FEW_FOLDS if self.count_patients(slides) > _MANY_PATIENTS else _MANY_FOLDS
         predicted, weights = predict_held_out(sample, folds), sample.weigh()
-        return measure_reliability(predicted.ravel(), (sample.targets == 1).ravel(), weights.ravel()).ece
+        return measure_reliability(predicted.ravel(), sample.is_stated.ravel(), weights.ravel()).ece
 
     def _recall(self, kept: OrderedDict[bytes, Value], slides: Booleans, make: Callable[[Booleans], Value]) -> Value:
         key = np.packbits(slides).tobytes()
@@ -151,7 +152,8 @@ class ArchivePhrases:
         """The same sample of the same slides, whatever else is there."""
         chosen = np.sort(self._order[slides[self._order]][:MOST_SLIDES])
         similarities = self.similarities[:, chosen].astype(np.float64)
-        return StatedPhrases(similarities, self.targets[:, chosen], self.owners[chosen])
+        targets = self.targets[:, chosen]
+        return StatedPhrases(similarities, targets == STATED, targets != UNKNOWN, self.owners[chosen])
 
     @cached_property
     def _order(self) -> NDArray[np.int64]:
@@ -159,7 +161,7 @@ class ArchivePhrases:
 
     def find_examples(self, phrase: int, slides: Booleans, count: int) -> Sequence[int]:
         """The places of the slides that state a phrase and fit it best, one a patient."""
-        stating = np.flatnonzero(slides & (self.targets[phrase] == 1))
+        stating = np.flatnonzero(slides & (self.targets[phrase] == STATED))
         ranked = stating[np.argsort(-self.similarities[phrase, stating], kind="stable")]
         best: dict[int, int] = {}
         for place in ranked:
@@ -208,7 +210,7 @@ def read_phrases(archive: ArchiveFolder, store: SlideTable, measure: RegionMeasu
     if not names:
         raise ArchiveError(str(archive.path), "it has no reports that could state phrases", "Index reports (--reports)")
     patients, cases = ([value or "" for value in columns[name].to_pylist()] for name in ("patient_id", "case_id"))
-    owners = [name_owner_of(*of) for of in zip(patients, cases, names, strict=True)]
+    owners = [name_owner_of(*ids) for ids in zip(patients, cases, names, strict=True)]
     statements = [parse_statements(facts or ()) for facts in columns["report_facts"].to_pylist()]
     prompts = _choose(statements, owners)
     vectors = measure.encode([prompt.text for prompt in prompts])

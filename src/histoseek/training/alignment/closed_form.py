@@ -16,6 +16,7 @@ from histoseek.archive.space_folders import SpaceChange
 from histoseek.encoders.alignment import Affine, Alignment, Floats, SharedRecall
 from histoseek.errors import ArchiveError, TooFewPairs
 from histoseek.progress import Reporter, SilentReporter
+from histoseek.statistics.folds import split_patients
 from histoseek.training.pairs import TrainingPair, archive_pairs
 from histoseek.training.recall_at_k import RecallAtK, recalls
 from histoseek.training.split_table import apply_split
@@ -202,7 +203,7 @@ def fit_on_parts(data: PairVectors, train: Ints, validation: Ints) -> tuple[floa
 def _choose_strength(data: PairVectors, seed: int) -> float:
     """The strength with the best mean reciprocal rank on patients that were left out; the larger of equal ones."""
     ranks = np.zeros(len(STRENGTHS))
-    for is_test in _split_folds(data.patients, seed):
+    for is_test in split_patients(data.patients, FOLDS, seed):
         train, test = data.part(np.flatnonzero(~is_test)), data.part(np.flatnonzero(is_test))
         ridge = Ridge.fit(train.slides, train.texts)
         for i, strength in enumerate(STRENGTHS):
@@ -228,20 +229,13 @@ def _project_held_out(data: PairVectors, scored: Ints, seed: int) -> tuple[Float
     """Slides and reports of the scored pairs in shared spaces that were fitted without their patients."""
     size = data.texts.shape[1]
     slides, texts = np.zeros((len(scored), size), np.float32), np.zeros((len(scored), size), np.float32)
-    for is_test in _split_folds(data.patients, seed + 1):
+    for is_test in split_patients(data.patients, FOLDS, seed + 1):
         rest = data.part(np.flatnonzero(~is_test))
         alignment = Ridge.fit(rest.slides, rest.texts).alignment(_choose_strength(rest, seed))
         rows = np.flatnonzero(is_test[scored])
         slides[rows] = alignment.slides(data.slides[scored[rows]])
         texts[rows] = alignment.texts(data.texts[scored[rows]])
     return slides, texts
-
-
-def _split_folds(patients: Ints, seed: int) -> list[NDArray[np.bool_]]:
-    """For each fold, which rows are held out; no patient is in two folds."""
-    distinct = np.unique(patients)
-    shuffled = np.random.default_rng(seed).permutation(distinct)
-    return [np.isin(patients, part) for part in np.array_split(shuffled, FOLDS)]
 
 
 def _draw_rows(patients: Ints, seed: int) -> Ints:
