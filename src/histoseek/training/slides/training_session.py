@@ -54,10 +54,8 @@ def run_training(
     threads = thread_count(get_settings())
     if get_settings().threads:
         torch.set_num_threads(threads)
-    with (
-        join_world(compute.device) as world,
-        BagLoader(settings.tiles, settings.seed, settings.memory_mb * 2**20, threads) as loader,
-    ):
+    world = join_world(compute.device)
+    with BagLoader(settings.tiles, settings.seed, settings.memory_mb * 2**20, threads) as loader:
         compute = Compute(world.device, compute.bf16)
         _require_fit(data, settings, beside, loader, world)
         learner = _build_learner(tower, data.targets, settings, loader.dimension(split.train[0]), compute)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -72,20 +72,20 @@ class World:
             parameter.grad = part.view_as(parameter)
 
 
-@contextmanager
-def join_world(device: torch.device) -> Iterator[World]:
-    """The world that torchrun set up in the environment, or this process alone; gloo on a CPU, nccl on GPUs."""
+def join_world(device: torch.device) -> World:
+    """The world that torchrun set up in the environment, or this process alone; gloo on a CPU, nccl on GPUs.
+
+    A process joins once, and leaves at its end: processes that met, parted and meet again may wait for ever.
+    """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
-        yield World(0, 1, device)
-        return
+        return World(0, 1, device)
     if device.type == "cuda":
         device = _choose_gpu(int(os.environ["LOCAL_RANK"]))
-    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
-    try:
-        yield World(distributed.get_rank(), size, device)
-    finally:
-        distributed.destroy_process_group()
+    if not distributed.is_initialized():
+        distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        atexit.register(distributed.destroy_process_group)
+    return World(distributed.get_rank(), size, device)
 
 
 def _choose_gpu(number: int) -> torch.device:
