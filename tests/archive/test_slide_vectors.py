@@ -13,7 +13,7 @@ from histoseek.archive.reencode import reencode
 from histoseek.archive.space_folders import SpaceChange
 from histoseek.archive.verification.verify import verify
 from histoseek.encoders.bag import load_bag
-from histoseek.encoders.checkpoints import ImportRequest, import_checkpoint
+from histoseek.encoders.checkpoints.importing import ImportRequest, import_checkpoint
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.slide.pooled import encode_bag
 from histoseek.encoders.slide.registry import UNTRAINED

@@ -80,7 +80,7 @@ def read_report_file(path: Path) -> None:
 
 
 def read_checkpoint(path: Path) -> None:
-    from histoseek.encoders.checkpoints import ImportRequest, import_checkpoint
+    from histoseek.encoders.checkpoints.importing import ImportRequest, import_checkpoint
     from histoseek.encoders.weights import FeatureSpace
 
     import_checkpoint(path, ImportRequest("name", FeatureSpace("encoder"), text_encoder=None))

@@ -292,7 +292,7 @@ def make_safetensors(folder: Path) -> Sequence[bytes]:
 
 
 def make_cards(folder: Path) -> Sequence[bytes]:
-    from histoseek.encoders.checkpoints import ImportRequest, import_checkpoint
+    from histoseek.encoders.checkpoints.importing import ImportRequest, import_checkpoint
     from histoseek.encoders.weights import FeatureSpace, card_path, save_weights
 
     path = folder / "published.safetensors"

@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 from histoseek.archive.reencode import reencode
 from histoseek.archive.space_folders import SpaceChange
 from histoseek.encoders.bag import Bag
-from histoseek.encoders.checkpoints import ImportRequest, import_checkpoint
+from histoseek.encoders.checkpoints.importing import ImportRequest, import_checkpoint
 from histoseek.encoders.pairing import pair_weights
 from histoseek.encoders.slide.fgcr.architecture import SCALES, FgcrArchitecture
 from histoseek.encoders.slide.fgcr.reference_anchors import place_reference_anchors
+from histoseek.encoders.text.fgcr.word_list import WordList
 from histoseek.encoders.text.registry import load_text_encoder, load_tower
 from histoseek.encoders.text.trained import build_text_encoder
-from histoseek.encoders.text.word_list import WordList
 from histoseek.encoders.weights import FeatureSpace, Weights, load_weights
 from histoseek.errors import ConfigurationError, EncoderError, InputError, WeightsError
 from histoseek.search.regional.opening import open_region_measure

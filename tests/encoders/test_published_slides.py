@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from histoseek.encoders.bag import UNKNOWN_POSITION, Bag
 from histoseek.encoders.cards.catalogue import list_slide_models, list_tile_models
-from histoseek.encoders.checkpoints import ImportRequest, import_checkpoint
+from histoseek.encoders.checkpoints.importing import ImportRequest, import_checkpoint
 from histoseek.encoders.slide.published.family import PUBLISHED, find_published
 from histoseek.encoders.slide.published.gigapath import attend_dilated
 from histoseek.encoders.slide.published.grid import attend, find_slopes, make_distance_bias

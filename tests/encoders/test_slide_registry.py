@@ -17,7 +17,7 @@ from histoseek.api import Archive
 from histoseek.archive.reencode import reencode
 from histoseek.archive.space_folders import SpaceChange
 from histoseek.encoders.bag import Bag, load_bag
-from histoseek.encoders.checkpoints import ImportRequest, import_checkpoint
+from histoseek.encoders.checkpoints.importing import ImportRequest, import_checkpoint
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.slide import registry
 from histoseek.encoders.slide.base import MosaicPart, Shapes, SlideEmbedding, SlideModel

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from histoseek.encoders.bag import Bag
-from histoseek.encoders.checkpoints import ImportRequest, import_checkpoint
+from histoseek.encoders.checkpoints.importing import ImportRequest, import_checkpoint
 from histoseek.encoders.library import add_to_library, find_weights, library_cards, library_names
 from histoseek.encoders.slide.pathsearch.architecture import PathSearchArchitecture
 from histoseek.encoders.text.registry import load_tower

@@ -75,7 +75,7 @@ def _read_weights(file: Path, name: str | None, stated: dict[str, Any], request:
     """Our own weights, followed by their card, or a published file, of whose features the options may say otherwise."""
     from dataclasses import replace
 
-    from histoseek.encoders.checkpoints import ImportRequest, import_checkpoint
+    from histoseek.encoders.checkpoints.importing import ImportRequest, import_checkpoint
     from histoseek.encoders.weights import Weights, card_path, load_weights
 
     if file.suffix == ".safetensors" and card_path(file).is_file():

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from histoseek.encoders.text import biomedclip, fgcr, local, minilm
+from histoseek.encoders.text import biomedclip, local, minilm
 from histoseek.encoders.text.base import TextCard, TextEncoder
+from histoseek.encoders.text.fgcr import encoder as fgcr
 from histoseek.encoders.text.own import OwnTextEncoder
 from histoseek.encoders.text.paired import JOINT
 from histoseek.errors import EncoderError, UnknownEncoder

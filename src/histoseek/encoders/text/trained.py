@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from histoseek.encoders.slide.paired.architecture import PairedArchitecture
-from histoseek.encoders.text import fgcr
 from histoseek.encoders.text.base import TextEncoder
 from histoseek.encoders.text.encoding import TowerEncoder
+from histoseek.encoders.text.fgcr import encoder as fgcr
 from histoseek.encoders.text.paired import PairedTextEncoder, split_spec
 from histoseek.encoders.text.registry import load_text_encoder, load_tower
 from histoseek.encoders.weights import TEXT_MODEL, Weights

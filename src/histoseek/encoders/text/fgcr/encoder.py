@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from histoseek.encoders.text.base import Reading, TextCard
 from histoseek.encoders.text.encoding import Batches, encode_in_windows, read_apart
-from histoseek.encoders.text.word_list import START, WordList, WordWindows
+from histoseek.encoders.text.fgcr.word_list import START, WordList, WordWindows
 from histoseek.encoders.token_rows import TokenRows
 from histoseek.encoders.weights import TEXT_MODEL, Weights, load_weights
 from histoseek.errors import EncoderError, MissingExtra, WeightsError
@@ -23,7 +23,7 @@ from histoseek.errors import EncoderError, MissingExtra, WeightsError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from histoseek.encoders.text.fgcr_network import ReferenceTextNetwork
+    from histoseek.encoders.text.fgcr.network import ReferenceTextNetwork
     from histoseek.encoders.text.tower import TextTower
 
 NAME = "fgcr"
@@ -137,7 +137,7 @@ def build_fgcr_text(weights: Weights) -> FgcrTextEncoder:
         import torch
     except ImportError as error:
         raise MissingExtra("torch", "train") from error
-    from histoseek.encoders.text.fgcr_network import ReferenceTextNetwork, TextSizes
+    from histoseek.encoders.text.fgcr.network import ReferenceTextNetwork, TextSizes
 
     part, name = weights.part(TEXT_MODEL), weights.card.name
     words, prompts = part.pop(VOCABULARY, None), part.pop(PROMPTS, None)

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from histoseek.encoders.checkpoint_tensors import list_shapes, require_shapes, require_values, to_array
+from histoseek.encoders.checkpoints.tensors import list_shapes, require_shapes, require_values, to_array
 from histoseek.encoders.slide.base import VISUAL, Shapes, Tensors
 from histoseek.encoders.slide.fgcr import reference_layout as layout
 from histoseek.encoders.slide.fgcr.architecture import FgcrArchitecture
-from histoseek.encoders.text.fgcr import NAME, PROMPTS, VOCABULARY
-from histoseek.encoders.text.word_list import read_prompts, read_word_list
+from histoseek.encoders.text.fgcr.encoder import NAME, PROMPTS, VOCABULARY
+from histoseek.encoders.text.fgcr.word_list import read_prompts, read_word_list
 from histoseek.encoders.weights import (
     MOSAIC_TEXT_PROJECTION,
     SLIDE_PROJECTION,
@@ -94,7 +94,7 @@ def _list_expected(sizes: FgcrArchitecture, shapes: Shapes) -> dict[str, tuple[i
     import torch
 
     from histoseek.encoders.slide.fgcr.reference import ReferenceNetwork
-    from histoseek.encoders.text.fgcr_network import ReferenceTextNetwork, TextSizes
+    from histoseek.encoders.text.fgcr.network import ReferenceTextNetwork, TextSizes
 
     with torch.device("meta"):
         modules = ReferenceNetwork(sizes), ReferenceTextNetwork(TextSizes.infer(shapes))

@@ -4,7 +4,7 @@ A checkpoint is a state dict, at times under the key `model`, at times with the 
 encoder under `visual.`, the text tower under `text_model.`, `text_projection` and `logit_scale`. The family of the
 slide encoder and its sizes show in the names and shapes of its tensors. Files of other publications name their tensors
 as they like (`slide.published.layouts`), and their cards say of which features they are. State dicts of FGCR's
-reference are told by their names, too (`fgcr_checkpoints`).
+reference are told by their names, too (`checkpoints.fgcr`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING
 from histoseek._version import __version__
 from histoseek.encoders.cards.card import SlideModelCard
 from histoseek.encoders.cards.catalogue import list_slide_models, list_tile_models
-from histoseek.encoders.checkpoint_tensors import (
+from histoseek.encoders.checkpoints.fgcr import import_reference, require_reference_texts
+from histoseek.encoders.checkpoints.tensors import (
     list_shapes,
     list_some,
     read_checkpoint,
@@ -26,7 +27,6 @@ from histoseek.encoders.checkpoint_tensors import (
     require_values,
     to_array,
 )
-from histoseek.encoders.fgcr_checkpoints import import_reference, require_reference_texts
 from histoseek.encoders.published_files.identity import digest_weights
 from histoseek.encoders.slide.base import VISUAL, Architecture, Shapes, SlideEncoderFamily
 from histoseek.encoders.slide.fgcr.reference_layout import is_reference

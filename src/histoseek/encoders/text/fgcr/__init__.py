@@ -1,0 +1,1 @@
+"""The text encoder of FGCR's reference, which knows whole words."""
