@@ -352,5 +352,14 @@ def test_an_archive_is_searched_in_four_directions(
     assert [region.scale for region in measured.regions] == [0, 1, 2, 3, 4, 5]
     regions = list(archive.search(text=phrase, to="regions", k=6))
     assert regions and all(result.region is not None for result in regions)
+    other_name = measure.encode(["epithelial malignancy"])
+    assert other_name.any() and np.array_equal(other_name, measure.encode(["carcinoma"]))
+    for text, asked in (("the fibrosis", "the fibrosis"), ("necrosis and fibrosis", "necrosis")):
+        assert [prompt.name for prompt in measure.ask(text, ["fibrosis"]).prompts] == [asked]
+    for text in ("fibrosis", "no fibrosis"):
+        with pytest.raises(InputError, match="no word that this archive's text encoder knows"):
+            archive.search(text=text, to="regions")
+    phrases = archive.phrases(like="slide-000")
+    assert phrases.measured_by == "anchors" and "carcinoma" in {phrase.name for phrase in phrases}
     with pytest.raises(EncoderError, match="comes with FGCR weights alone"):
         reencode(archive, SpaceChange(untrained=True))

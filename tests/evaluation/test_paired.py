@@ -20,11 +20,14 @@ from histoseek.evaluation.evaluate import evaluate
 from histoseek.evaluation.outcome import Evaluation, compare_saved, save_evaluation
 from histoseek.evaluation.report.evaluation_page import render_evaluation
 from histoseek.evaluation.settings import DEFAULT_SYSTEMS, EvaluationSpec
+from histoseek.geometry import Rect
 from histoseek.mosaics.distances import SignatureBlock
+from histoseek.rest.queries import Box, PhrasesRequest, RegionQuery, SlideRef
 from histoseek.search.options import SearchOptions
-from histoseek.search.queries import ArchivedSlide
+from histoseek.search.queries import ArchivedSlide, Region
 from tests.cli.process import histoseek
 from tests.evaluation.archives import labelled_archive
+from tests.server.running import serving
 from tests.weights import SMALL_FGCR, small_weights
 
 COUNT, SHARE = 36, 0.6
@@ -51,7 +54,8 @@ def fixture_parts() -> tuple[Weights, Weights]:
 def fixture_archives(parts: tuple[Weights, Weights], tmp_path_factory: pytest.TempPathFactory) -> list[Archive]:
     """The same slides by either encoder, and by both. Not to be changed."""
     folder = tmp_path_factory.mktemp("paired")
-    reports = [f"class {LABELS[i]}, block {i % 4}" for i in range(COUNT)]
+    stated = ("Necrosis.", "No necrosis.", "Mucin, no necrosis.")
+    reports = [f"{stated[LABELS[i]]} class {LABELS[i]}, block {i % 4}" for i in range(COUNT)]
     plain = labelled_archive(folder / "plain", LABELS, PATIENTS, reports=reports)
     archives = []
     for number, weights in enumerate((*parts, pair_weights(*parts, "pair", SHARE))):
@@ -123,6 +127,23 @@ def test_texts_find_slides_and_regions(archives: list[Archive]) -> None:
     assert [(one.slide_id, one.region) for one in regions] == [(one.slide_id, one.region) for one in alone]
     for one, other in zip(regions, alone, strict=True):
         assert one.channels[0].score == pytest.approx(other.channels[0].score, abs=1e-3)
+
+
+def test_phrases_are_those_of_the_encoder_with_regions_also_over_http(archives: list[Archive], tmp_path: Path) -> None:
+    region = Region(ArchivedSlide("slide-004"), (Rect(0, 0, 900, 900),))
+    for query in (ArchivedSlide("slide-004"), region):
+        both, alone = (archive.phrases(query) for archive in (archives[2], archives[1]))
+        assert {(one.measured_by, one.calibrated) for one in (both, alone)} == {("anchors", False)}
+        assert [one.name for one in both] == [one.name for one in alone] and len(both) == 2
+        for one, other in zip(both, alone, strict=True):
+            assert one.similarity == pytest.approx(other.similarity, abs=0.01)
+            assert [each.slide_id for each in one.examples] == [each.slide_id for each in other.examples]
+    asked = RegionQuery(slide=SlideRef(slide_id="slide-004"), regions=(Box(x=0, y=0, width=900, height=900),))
+    with serving([archives[2].path], tmp_path / "state") as server, server.client() as client:
+        assert client.get_archive("2").measures_regions
+        answer = client.find_phrases("2", PhrasesRequest(query=asked))
+    assert [one.name for one in answer.results] == [one.name for one in both]
+    assert [one.similarity for one in answer.results] == pytest.approx([one.similarity for one in both], abs=1e-4)
 
 
 def test_each_encoder_is_judged_as_if_it_were_alone(evaluations: list[Evaluation]) -> None:

@@ -166,6 +166,16 @@ def test_slides_cases_and_filters(archive: Archive) -> None:
     assert none.patients == 0 and not none.calibrated and not any(result.examples for result in none)
 
 
+def test_a_slide_is_measured_by_its_best_region_whether_the_archive_has_it_or_not(archive: Archive) -> None:
+    known = archive.phrases(like="p4")
+    bag = load_bag(archive.layout.bag("p4"))
+    new = archive.phrases(EncodedSlide(bag, "new", 0.5, "patient-4"))
+    assert [one.name for one in new] == [one.name for one in known]
+    assert [one.probability for one in new] == pytest.approx([one.probability for one in known], abs=1e-4)
+    drawn = by_name(archive.phrases(Region(ArchivedSlide("p4"), (Rect(0, 0, 12 * EDGE, 12 * EDGE),))))
+    assert drawn["necrosis"].similarity < known.results[0].similarity
+
+
 def test_an_archive_of_few_patients_says_that_it_is_not_calibrated(small: Archive) -> None:
     results = small.phrases(Region(ArchivedSlide("p4"), (PLACE,)))
     assert results.results[0].name == "necrosis" and not results.calibrated

@@ -89,6 +89,8 @@ def test_the_best_mosaic_vector_stands_for_a_slide(aligned: Archive) -> None:
         for slide_id, mosaic in mosaics.items()
     }
     check_best_of_slides(measure, vectors, naive)
+    whole = measure.measure_best_region(bag_of(aligned, "teal-1"), vectors)
+    assert whole == pytest.approx(naive["teal-1"], abs=1e-3)
 
 
 def test_anchors_are_the_mosaic_vectors_with_their_regions(anchored: Archive) -> None:
@@ -104,6 +106,7 @@ def test_anchors_are_the_mosaic_vectors_with_their_regions(anchored: Archive) ->
         assert measured.similarities[:, place] == pytest.approx(vectors @ kept, abs=1e-5)
     naive = {one: measure.measure_regions(one, vectors).similarities.max(axis=1).tolist() for one in SLIDES}
     check_best_of_slides(measure, vectors, naive)
+    assert measure.measure_best_region(bag, vectors) == pytest.approx(naive["crimson-teal"], abs=1e-3)
     whole = encoder.encode(bag).parts[-1].vector
     assert measure.measure_bag(bag, vectors) == pytest.approx(vectors @ map_naively(whole), abs=1e-5)
 
@@ -121,6 +124,7 @@ def test_tiles_and_words_are_compared_as_the_tower_projects_them(installed: Inst
     assert measure.measure_bag(bag, vector[None])[0] == pytest.approx(np.mean(best), abs=1e-5)
     slides = measure.measure_slides(vector[None])
     kept = slides.similarities[0, slides.slide_ids.tolist().index("teal-1")]
+    assert measure.measure_best_region(bag, vector[None])[0] == pytest.approx(kept, abs=1e-5)
     assert kept == pytest.approx(measured.similarities.max(), abs=0.03)
 
 

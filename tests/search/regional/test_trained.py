@@ -41,27 +41,29 @@ FGCR = FgcrArchitecture(
 PATHSEARCH = PathSearchArchitecture(
     input_dimension=CARD.dimension, dimension=DIMENSION, mosaic_size=4, heads=2, gate_dimension=8
 )
+MODES: tuple[tuple[Architecture, str], ...] = ((PATHSEARCH, "masked"), (FGCR, "anchored"))
 REPORTS = {"teal-1": "teal", "crimson-1": "crimson", "crimson-2": "crimson and cobalt", "cobalt-1": "cobalt"}
 
 Floats = NDArray[np.float32]
 
 
-def make_weights(architecture: Architecture, mode: str) -> Weights:
-    """Random ones, with a projection of the colours' texts into their space."""
+def make_weights(architecture: Architecture, mode: str, *, texts: bool = True) -> Weights:
+    """Random ones, with a projection of the colours' texts into their space if asked for."""
     import torch
 
     torch.manual_seed(5)
     network = find_family(architecture.family).network(architecture)
     tensors = {f"visual.{name}": value.numpy().copy() for name, value in network.state_dict().items()}
     rng = np.random.default_rng(5)
-    tensors["text_projection.weight"] = rng.standard_normal((DIMENSION, TEXTS.card.dimension)).astype(np.float32)
-    tensors["text_projection.bias"] = rng.standard_normal(DIMENSION).astype(np.float32)
+    if texts:
+        tensors["text_projection.weight"] = rng.standard_normal((DIMENSION, TEXTS.card.dimension)).astype(np.float32)
+        tensors["text_projection.bias"] = rng.standard_normal(DIMENSION).astype(np.float32)
     card = WeightsCard(
         name="random",
         architecture=architecture,
         mode=mode,
         features=FeatureSpace("test"),
-        text=TextPart(register_text_encoder(TEXTS), TEXTS.card.dimension),
+        text=TextPart(register_text_encoder(TEXTS), TEXTS.card.dimension) if texts else None,
         data="random numbers",
         licence="Apache-2.0",
         source="a test",
@@ -82,7 +84,7 @@ def make_trained_archive(folder: Path, weights: Weights) -> Archive:
     return archive
 
 
-@pytest.fixture(scope="module", params=[(FGCR, "anchored"), (PATHSEARCH, "masked")], ids=["fgcr", "pathsearch"])
+@pytest.fixture(scope="module", params=MODES, ids=["pathsearch", "fgcr"])
 def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
     """Seven slides of two colours and more, four with a report. Not to be changed."""
     yield make_trained_archive(tmp_path_factory.mktemp("trained"), make_weights(*request.param))
@@ -117,8 +119,7 @@ def test_regions_are_scored_by_their_mosaic_vectors(trained: Archive) -> None:
 
 
 def test_of_two_encoders_side_by_side_the_one_with_regions_is_asked(tmp_path: Path) -> None:
-    first, second = make_weights(PATHSEARCH, "masked"), make_weights(FGCR, "anchored")
-    archive = make_trained_archive(tmp_path, pair_weights(first, second, "both", 0.7))
+    archive = make_trained_archive(tmp_path, pair_weights(*(make_weights(*one) for one in MODES), "both", 0.7))
     measure = open_region_measure(archive, archive.store.snapshot())
     assert measure.name == "anchors"
     vectors, projected = measure.encode(["teal"]), project(["teal"])
@@ -129,8 +130,30 @@ def test_of_two_encoders_side_by_side_the_one_with_regions_is_asked(tmp_path: Pa
         measured = measure.measure_regions(slide.record.slide_id, vectors)
         assert measured.similarities[0] == pytest.approx(expected, abs=1e-3)
         [place] = np.flatnonzero(slides.slide_ids == slide.record.slide_id)
-        assert slides.similarities[0, place] == pytest.approx(max(0.0, expected.max()), abs=0.01)
+        assert slides.similarities[0, place] == pytest.approx(expected.max(), abs=0.01)
+        bag = load_bag(archive.layout.bag(slide.record.slide_id))
+        assert measure.measure_best_region(bag, vectors)[0] == pytest.approx(expected.max(), abs=1e-3)
+    assert slides.similarities.min() < 0
     check_apart(archive.search(text="teal", to="regions", k=6))
+
+
+def test_of_two_encoders_side_by_side_only_one_with_texts_is_compared_with_them(tmp_path: Path) -> None:
+    for number, mute in enumerate((FGCR, PATHSEARCH)):
+        pair = [make_weights(one, mode, texts=one is not mute) for one, mode in MODES]
+        (tmp_path / str(number)).mkdir()
+        archive = make_trained_archive(tmp_path / str(number), pair_weights(*pair, "both", 0.7))
+        measure = open_region_measure(archive, archive.store.snapshot())
+        assert measure.name == ("aligned tiles" if mute is FGCR else "anchors")
+        vectors = measure.encode(["teal"])
+        slides, place = measure.measure_slides(vectors), int(mute is PATHSEARCH)
+        for slide in archive.store.get(list(SLIDES)):
+            own = slide.signature.split(archive.require_space().side_by_side)[place]  # type: ignore[arg-type]
+            cosines = own.mosaic.astype(np.float32) @ project(["teal"])[0]
+            best = float(slides.similarities[0, slides.slide_ids == slide.record.slide_id][0])
+            assert best == pytest.approx(cosines.max(), abs=0.01)
+            regions = measure.measure_regions(slide.record.slide_id, vectors)
+            assert np.abs(regions.similarities[0][:, None] - cosines).min(axis=1).max() < 1e-3
+        check_apart(archive.search(text="teal", to="regions", k=6))
 
 
 def test_a_bag_is_measured_as_a_slide_of_its_own(trained: Archive) -> None:

@@ -7,6 +7,7 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import compress
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
@@ -212,8 +213,7 @@ def read_phrases(archive: ArchiveFolder, store: SlideTable, measure: RegionMeasu
     patients, cases = ([value or "" for value in columns[name].to_pylist()] for name in ("patient_id", "case_id"))
     owners = [name_owner_of(*ids) for ids in zip(patients, cases, names, strict=True)]
     statements = [parse_statements(facts or ()) for facts in columns["report_facts"].to_pylist()]
-    prompts = _choose(statements, owners)
-    vectors = measure.encode([prompt.text for prompt in prompts])
+    prompts, vectors = _encode_known(archive, measure, _choose(statements, owners))
     measured = _sort(measure.measure_slides(vectors))
     rows = np.flatnonzero(np.isin(np.array(names, np.str_), measured.slide_ids))
     kept = np.array(names, np.str_)[rows]
@@ -239,6 +239,18 @@ def _choose(statements: Sequence[ConceptStatements], owners: Sequence[str]) -> t
     """The archive's phrases; of few patients, who calibrate nothing, whatever any of them states."""
     few = len(set(owners)) < FEWEST_PATIENTS
     return choose_prompts(statements, owners, least_patients=1 if few else LEAST_PATIENTS)
+
+
+def _encode_known(
+    archive: ArchiveFolder, measure: RegionMeasure, prompts: tuple[Prompt, ...]
+) -> tuple[tuple[Prompt, ...], Floats]:
+    """The phrases that the measure has vectors for, and these, float32 [P, J]."""
+    vectors = measure.encode([prompt.text for prompt in prompts])
+    is_known = np.asarray(vectors.any(axis=1), np.bool_)
+    if not is_known.any():
+        what = "its text encoder knows no word of what its reports state"
+        raise ArchiveError(str(archive.path), what, "Search with --to regions or --to reports instead")
+    return tuple(compress(prompts, is_known)), vectors[is_known]
 
 
 class _Held:

@@ -84,11 +84,12 @@ def _describe(image: PreparedImage, options: PhraseOptions) -> QueryInfo:
 
 
 def _measure_image(image: PreparedImage, measure: RegionMeasure, phrases: ArchivePhrases) -> Doubles:
-    """How well the best region of an image fits phrases, float64 [P]; a slide of the archive as the others are."""
+    """How well an image fits phrases, float64 [P]: a part of a slide as one region, slides by their best region."""
     each = []
     for slide, bag in zip(image.slides, image.bags, strict=True):
         if bag is not None:
-            each.append(measure.measure_bag(bag, phrases.vectors))
+            measure_own = measure.measure_bag if image.kind in PARTS else measure.measure_best_region
+            each.append(measure_own(bag, phrases.vectors))
             continue
         known = phrases.find_similarities(str(slide.slide_id))
         if known is None:

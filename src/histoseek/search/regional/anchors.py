@@ -31,23 +31,23 @@ class AnchorMeasure(SharedSpaceMeasure):
 
     def measure_regions(self, slide_id: str, vectors: Floats) -> RegionSimilarities:
         """All anchors of a slide; the tiles that are kept with them where its features can't be read."""
-        cosines, _ = self.space.compare_mosaics([slide_id], vectors)
-        anchors = self._list_anchors(slide_id, cosines.shape[1])
+        near = self.space.compare_mosaics([slide_id], vectors)
+        anchors = self._list_anchors(slide_id, near.is_placed)
         if anchors is not None:
-            return RegionSimilarities(anchors.regions, cosines[:, anchors.places])
+            return RegionSimilarities(anchors.regions, near.cosines[:, anchors.places])
         return self.space.compare_kept_tiles(slide_id, vectors).as_regions()
 
     def measure_bag(self, bag: Bag, vectors: Floats) -> Floats:
         """By its largest anchors, each counting by its tiles: one where it is no larger than that."""
-        parts = self.encoder.encode(bag).parts
+        near = self.space.compare_bag(bag, vectors)
         try:
-            regions = self.encoder.list_regions(bag)
+            listed = self.encoder.list_regions(bag)
+            regions = [region if placed else None for region, placed in zip(listed, near.is_placed, strict=True)]
             largest = max((region.scale for region in regions if region is not None), default=0)
             sizes = np.array([len(one.tiles) if one is not None and one.scale == largest else 0 for one in regions])
         except EncoderError:
-            sizes = np.ones(len(parts))
-        cosines = vectors @ self.space.alignment.mosaics(np.stack([part.vector for part in parts])).T
-        return np.asarray(cosines @ (sizes / sizes.sum()), np.float32)
+            sizes = near.is_placed.astype(np.int64)
+        return np.asarray(near.cosines @ (sizes / sizes.sum()), np.float32)
 
     def find_regions(
         self, slide_ids: Sequence[str], asked: AskedWords, zero: float, count: int
@@ -56,16 +56,17 @@ class AnchorMeasure(SharedSpaceMeasure):
         are opened."""
         if not slide_ids:
             return
-        cosines, offsets = self.space.compare_mosaics(slide_ids, asked.vectors)
-        scores = asked.combine(cosines)
-        best = np.maximum.reduceat(scores, offsets[:-1])
+        near = self.space.compare_mosaics(slide_ids, asked.vectors)
+        scores, offsets = asked.combine(near.cosines), near.offsets
+        best = np.maximum.reduceat(np.where(near.is_placed, scores, -np.inf), offsets[:-1])
         taken: list[float] = []
         for place in np.argsort(-best, kind="stable"):
             check_deadline()
             if len(taken) >= count and sorted(taken)[-count] > best[place]:
                 return
-            own = scores[offsets[place] : offsets[place + 1]]
-            for region in self._choose(slide_ids[place], own, asked, zero):
+            own = slice(offsets[place], offsets[place + 1])
+            anchors = self._list_anchors(slide_ids[place], near.is_placed[own])
+            for region in self._choose(slide_ids[place], scores[own], anchors, asked, zero):
                 taken.append(region.score)
                 yield slide_ids[place], region
 
@@ -74,9 +75,10 @@ class AnchorMeasure(SharedSpaceMeasure):
         scores = self.space.rows.block.find_best(self.space.make_directions(texts))
         return [float(score) for score in scores.max(axis=1, initial=-1)]
 
-    def _choose(self, slide_id: str, scores: Doubles, asked: AskedWords, zero: float) -> Sequence[ScoredRegion]:
+    def _choose(
+        self, slide_id: str, scores: Doubles, anchors: _Anchors | None, asked: AskedWords, zero: float
+    ) -> Sequence[ScoredRegion]:
         """The best regions of the scale of the best one; of equal ones the larger."""
-        anchors = self._list_anchors(slide_id, len(scores))
         if anchors is None:
             return self.space.compare_kept_tiles(slide_id, asked.vectors).merge(asked, zero)
         own, scales = scores[anchors.places], anchors.scales
@@ -90,16 +92,18 @@ class AnchorMeasure(SharedSpaceMeasure):
                 break
         return [_place(anchors.regions[one], float(own[one])) for one in chosen]
 
-    def _list_anchors(self, slide_id: str, count: int) -> _Anchors | None:
-        """Those among so many mosaic vectors of a slide; None where its features can't be read, are not those of its
-        mosaic, or lie nowhere."""
+    def _list_anchors(self, slide_id: str, is_placed: NDArray[np.bool_]) -> _Anchors | None:
+        """Those among the mosaic vectors of a slide, of which some have a place in the space of texts; None where its
+        features can't be read, are not those of its mosaic, or lie nowhere."""
         try:
             bag = load_bag(self.space.archive.layout.bag(slide_id))
             regions = self.encoder.list_regions(bag)
         except (BadFeatureFile, EncoderError):
             return None
-        anchors = [(place, region) for place, region in enumerate(regions) if region is not None]
-        if not anchors or len(regions) != count:
+        if len(regions) != len(is_placed):
+            return None
+        anchors = [(i, region) for i, region in enumerate(regions) if region is not None and is_placed[i]]
+        if not anchors:
             return None
         places, own = zip(*anchors, strict=True)
         return _Anchors(own, np.array(places))

@@ -61,6 +61,10 @@ class RegionMeasure(Protocol):
     def measure_bag(self, bag: Bag, vectors: Floats) -> Floats:
         """A bag as one region, float32 [P]: of what a user drew, from the tiles in it."""
 
+    def measure_best_region(self, bag: Bag, vectors: Floats) -> Floats:
+        """The best region of a slide that the archive does not have, float32 [P], by what would be kept of it: what
+        `measure_slides` measures of those that it has."""
+
     def find_regions(
         self, slide_ids: Sequence[str], asked: AskedWords, zero: float, count: int
     ) -> Iterator[tuple[str, ScoredRegion]]:

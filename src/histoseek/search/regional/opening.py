@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.stores.slides import SlideTable
@@ -14,7 +15,7 @@ from histoseek.encoders.slide.paired.encoder import PairedEncoder
 from histoseek.errors import ArchiveError, EncoderError
 from histoseek.search.regional.aligned_tiles import AlignedTileMeasure
 from histoseek.search.regional.anchors import AnchorMeasure
-from histoseek.search.regional.base import Floats, RegionMeasure
+from histoseek.search.regional.base import RegionMeasure
 from histoseek.search.regional.shared_space import SharedSpace
 from histoseek.search.regional.tile_words import TileWordMeasure
 from histoseek.search.words.comparison import TileWords
@@ -30,8 +31,8 @@ def open_region_measure(archive: ArchiveFolder, store: SlideTable) -> RegionMeas
     alignment, space = archive.language.regional, None
     if alignment is not None and archive.require_space().has_texts:
         space, encoder = SharedSpace(archive, store, alignment), archive.signer.slide_encoder
-        if isinstance(encoder, RegionalEncoder):
-            return AnchorMeasure(replace(space, mask=_mask_texts(alignment, encoder)), encoder)
+        if isinstance(encoder, RegionalEncoder) and _has_texts_for_regions(alignment, encoder):
+            return AnchorMeasure(replace(space, own=_find_own_numbers(alignment, encoder)), encoder)
     words = TileWords.open(archive, store)
     if words is not None:
         return TileWordMeasure(archive, words)
@@ -47,13 +48,21 @@ def has_region_measure(archive: ArchiveFolder, store: SlideTable) -> bool:
     return is_shared or (archive.words.encoder is not None and bool(store.word_tiles.tower))
 
 
-def _mask_texts(alignment: Alignment, encoder: SlideEncoder) -> Floats | None:
-    """1 where texts have numbers for an encoder of regions, 0 where they are for the one beside it."""
+def _has_texts_for_regions(alignment: Alignment, encoder: SlideEncoder) -> bool:
+    """Whether texts were aligned with an encoder of regions, not only with one beside it."""
+    if not isinstance(encoder, PairedEncoder) or alignment.pair is not None or alignment.slide is None:
+        return True
+    maps = encoder.sizes.layout.cut(alignment.slide.matrix.T)
+    both = zip((encoder.first, encoder.second), maps, strict=True)
+    return any(isinstance(each, RegionalEncoder) and bool(own.any()) for each, own in both)
+
+
+def _find_own_numbers(alignment: Alignment, encoder: SlideEncoder) -> NDArray[np.bool_] | None:
+    """Which numbers of the space are of an encoder of regions, bool [J]; None where all are."""
     if alignment.pair is None or not isinstance(encoder, PairedEncoder):
         return None
     pair = (encoder.first, alignment.pair.first), (encoder.second, alignment.pair.second)
-    parts = [np.full(size, isinstance(each, RegionalEncoder), np.float32) for each, size in pair]
-    return np.concatenate(parts)
+    return np.concatenate([np.full(size, isinstance(each, RegionalEncoder)) for each, size in pair])
 
 
 def _explain_lack(archive: ArchiveFolder) -> ArchiveError | EncoderError:

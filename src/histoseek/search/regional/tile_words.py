@@ -51,6 +51,10 @@ class TileWordMeasure:
         mass = find_top_mass(len(bag))
         return np.array([compute_top_share(own, weights, mass) for own in similarities], np.float32)
 
+    def measure_best_region(self, bag: Bag, vectors: Floats) -> Floats:
+        """Its best tile of those that an archive keeps."""
+        return self.words.space.project(bag).compare(vectors).max(axis=1)
+
     def find_regions(
         self, slide_ids: Sequence[str], asked: AskedWords, zero: float, count: int
     ) -> Iterator[tuple[str, ScoredRegion]]:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from importlib import resources
 
 from histoseek.reports.concepts.terms import Mention, find_terms
-from histoseek.reports.concepts.vocabulary import Vocabulary, load_vocabulary
+from histoseek.reports.concepts.vocabulary import Concept, Vocabulary, load_vocabulary
 from histoseek.reports.language.negation import Status
 
 _VISIBLE = ("organ", "tissue", "diagnosis", "finding")
@@ -101,13 +101,24 @@ def make_concept_prompt(vocabulary: Vocabulary, concept_id: str, *, unwanted: bo
 
 def make_label_prompt(label: str) -> Prompt:
     """A label as an ensemble: that of the concept it names, else its words in all ways."""
+    concept = _find_named(label)
+    own = load_prompt_words().fill("any", (label,))
+    if concept is None:
+        return Prompt(label, own)
+    return Prompt(label, tuple(dict.fromkeys((*own, *make_concept_prompt(load_vocabulary(), concept.id).texts))))
+
+
+def list_other_names(label: str) -> tuple[str, ...]:
+    """The names, without abbreviations, of the concept that a label names; none where it names no concept alone."""
+    concept = _find_named(label)
+    return () if concept is None else tuple(dict.fromkeys((concept.name, *concept.synonyms)))
+
+
+def _find_named(label: str) -> Concept | None:
     vocabulary = load_vocabulary()
     mentions = find_terms(label, vocabulary)
     named = [mention for mention in mentions if not _says_something(_find_rest(label, [mention]))]
-    if len(named) == 1 and named[0].status != Status.NEGATED:
-        ensemble = make_concept_prompt(vocabulary, named[0].concept_id).texts
-        return Prompt(label, tuple(dict.fromkeys((*load_prompt_words().fill("any", (label,)), *ensemble))))
-    return Prompt(label, load_prompt_words().fill("any", (label,)))
+    return vocabulary[named[0].concept_id] if len(named) == 1 and named[0].status != Status.NEGATED else None
 
 
 def make_single_prompt(label: str) -> Prompt:
