@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 DEFAULTS, PHRASES = SearchOptions(), PhraseOptions()
 
-_NOT_OF_PHRASES = ("offset", "by_case", "distance", "exact", "min_probability", "vote", "html")
-"""Options that say nothing of phrases."""
+_OF_SLIDES_ALONE = ("offset", "by_case", "distance", "exact", "min_probability", "vote", "html")
+"""Options that do not apply to phrases."""
 
 ExpandOption = Annotated[
     bool, typer.Option("--expand/--no-expand", help="Also find synonyms and subtypes of what --text names.")
@@ -115,12 +115,12 @@ def _run(archive: Path, asked: Query, options: SearchOptions) -> SearchResults:
 
 
 def _read_phrase_options(context: typer.Context) -> PhraseOptions:
-    """The options of phrases; raises ConfigurationError for those that are of slides."""
+    """The options of phrases; raises ConfigurationError for those that apply to slides alone."""
     given = [name for name in context.params if _is_given(context, name)]
-    wrong = next((name for name in given if name in _NOT_OF_PHRASES), None)
+    wrong = next((name for name in given if name in _OF_SLIDES_ALONE), None)
     if wrong is not None:
         option = f"--{wrong.replace('_', '-')}"
-        raise ConfigurationError(option, "is of slides, not of phrases", "Leave it out, or ask for slides")
+        raise ConfigurationError(option, "applies to slides, not to phrases", "Leave it out, or ask for slides")
     return read_settings(context, PhraseOptions, **({} if "k" in given else {"k": PHRASES.k}))
 
 

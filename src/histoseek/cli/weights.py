@@ -90,7 +90,7 @@ def _read_weights(file: Path, name: str | None, stated: dict[str, Any], request:
 def pair(
     first: NameArgument,
     second: NameArgument,
-    out: Annotated[Path, typer.Option(metavar="FILE", help="File of both; its name is that of the pair.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="File to write; its name becomes the name of the pair.")],
     share: Annotated[
         float, typer.Option(help="Share of the first in all similarities; the second has the rest.")
     ] = 0.5,

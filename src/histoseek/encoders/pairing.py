@@ -30,7 +30,7 @@ def pair_weights(first: Weights, second: Weights, name: str, share: float = 0.5)
     cards = first.card, second.card
     names = f"weights {cards[0].name} and {cards[1].name}"
     if any(card.parts for card in cards):
-        raise ConfigurationError(names, "one of them is a pair already", "Pair two encoders that are none")
+        raise ConfigurationError(names, "one of them is a pair already", "Pair the encoders that it was made of")
     if cards[0].fingerprint == cards[1].fingerprint:
         raise ConfigurationError(names, "are the same encoder", "Pair two different ones")
     if any(weights.part(SLIDE_PROJECTION) for weights in (first, second)):

@@ -270,7 +270,7 @@ def load_card(path: Path) -> WeightsCard:
         what = f"is for slide encoders of the family {error.name!r}, known are {', '.join(error.known)}"
         raise WeightsError(card_path(path), what, "Update histoseek, or use other weights") from error
     except ConfigurationError as error:
-        what = f"states what can't be: {error.where}: {error.what}"
+        what = f"states an impossible {error.where}: {error.what}"
         raise WeightsError(card_path(path), what, "Get the file again") from error
     except HistoseekError:
         raise

@@ -94,7 +94,7 @@ def _require_usable(query: Query, options: SearchOptions) -> None:
     refuse_probabilities(options)
     if options.by_case or options.vote is not None:
         name = "--by-case" if options.by_case else "--vote"
-        raise ConfigurationError(name, "is of slides, not of regions", "Leave it out, or ask for slides")
+        raise ConfigurationError(name, "applies to slides, not to regions", "Leave it out, or ask for slides")
 
 
 def _describe_measure(archive: ArchiveFolder, store: SlideTable, measure: RegionMeasure) -> Sequence[str]:

@@ -54,7 +54,7 @@ def require_comparable(weights: Weights, split: Split, features: FeatureSpace, d
     dimension, and were made without the patients of the test part."""
     card, where = weights.card, f"--compare-with {weights.card.name}"
     if card.training is None or card.text is None or card.mode != find_family(card.family).modes[-1]:
-        what = "was not trained by histoseek, so nobody knows on whom"
+        what = "was not trained by histoseek, so it is not known on which patients"
         raise ConfigurationError(where, what, "Compare it in an archive: histoseek evaluate")
     made_by = {card.features.tile_encoder, features.tile_encoder} - {UNKNOWN_ENCODER}
     if len(made_by) > 1 or card.architecture.input_dimension != dimension:
