@@ -35,16 +35,7 @@ from tests.encoders.test_pathsearch import make_bag
 from tests.evaluation.archives import labelled_archive
 from tests.weights import SMALL_FGCR, small_weights
 
-SMALL = FgcrArchitecture(
-    input_dimension=12,
-    dimension=16,
-    mosaic_size=12,
-    depth=2,
-    heads=2,
-    head_dimension=8,
-    mlp_dimension=24,
-    scales=(6, 20, 60),
-)
+SMALL = replace(SMALL_FGCR, input_dimension=12, scales=(6, 20, 60))
 
 
 def make_network(architecture: FgcrArchitecture = SMALL, dtype: torch.dtype = torch.float64) -> AnchoredNetwork:

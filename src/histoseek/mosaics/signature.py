@@ -27,11 +27,11 @@ class MosaicTiles(EqualByContent):
 class Signature(EqualByContent):
     """A slide for matching.
 
-    global_vector: float32 [G]; mosaic: float16 [M, D], 1 <= M <= MOST_VECTORS; shares: float32 [M], the weights of the mosaic
-    vectors in the global one; barcodes: uint64 [M + 1, W], those of the mosaic and then that of the global vector, or
-    of the mosaic's mean where the global vector lies in another space; mosaic_tiles: M of them; tile_size_level0: the
-    tiles' edge in px, 0 when unknown; context: float32 [C] of length one, the slide at the archive's coarser spacing,
-    None without such.
+    global_vector: float32 [G]; mosaic: float16 [M, D], 1 <= M <= MOST_VECTORS; shares: float32 [M], the weights of the
+    mosaic vectors in the global one; barcodes: uint64 [M + 1, W], those of the mosaic and then that of the global
+    vector, or of the mosaic's mean where the global vector lies in another space; mosaic_tiles: M of them;
+    tile_size_level0: the tiles' edge in px, 0 when unknown; context: float32 [C] of length one, the slide at the
+    archive's coarser spacing, None without such.
     """
 
     global_vector: NDArray[np.float32]
