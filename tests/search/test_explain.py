@@ -13,16 +13,18 @@ from histoseek.archive.archive_fusion import load_distance
 from histoseek.archive.ranking_method import RankingMethod
 from histoseek.encoders.bag import UNKNOWN_POSITION
 from histoseek.errors import InputError, UnknownSlide
+from histoseek.mosaics.contributions import compute_contributions
 from histoseek.mosaics.distances import DISTANCES, get_distance
 from histoseek.mosaics.signature import MosaicTiles, Signature
 from histoseek.search.attention_maps import SlideAttention
-from histoseek.search.explain.matches import explain_match
+from histoseek.search.explain.matches import PAIRS_LISTED, explain_match
+from histoseek.search.explanation import OtherPairs
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import ArchivedCase, ArchivedSlide, Composed, Query, TextQuery
 from histoseek.search.results import SearchResult
 from histoseek.search.search import explain_pair, search
 from tests.evaluation.archives import labelled_archive
-from tests.mosaics.signatures import cosine
+from tests.mosaics.signatures import cosine, make_signature
 
 
 @pytest.fixture(scope="module")
@@ -176,6 +178,23 @@ def test_vectors_without_a_place_match_without_regions() -> None:
     assert all(match.query_region is None and match.result_region is None for match in found.matches)
     assert found.attention
     assert len(found.attention.query.contribution()) == 0
+
+
+def test_of_many_pairs_those_that_weigh_most_are_listed_and_the_others_summed() -> None:
+    rng = np.random.default_rng(1)
+    few, many = make_signature(rng, 16, 60), [make_signature(rng, 64, 60) for _ in range(2)]
+    blank = SearchResult(1, "a", None, 0, None, 0, 0.5, (), (), None)  # type: ignore[arg-type]
+    method = RankingMethod("symmetric", get_distance("symmetric"))
+    small = explain_match(blank, few, make_signature(rng, 16, 60), method).explanation
+    assert small and 16 < len(small.pairs) <= PAIRS_LISTED and small.other_pairs == OtherPairs()
+    large = explain_match(blank, *many, method).explanation
+    whole = compute_contributions(*many, method.distance, 0.5)
+    assert large and len(large.pairs) == PAIRS_LISTED and len(whole.pairs) > 2 * PAIRS_LISTED
+    assert large.other_pairs.count == len(whole.pairs) - PAIRS_LISTED
+    assert large.score == pytest.approx(whole.score, abs=1e-9)
+    listed, shares = [pair.share for pair in large.pairs], sorted(map(abs, whole.pairs.shares), reverse=True)
+    assert listed == sorted(listed, reverse=True)
+    assert sorted(map(abs, listed), reverse=True) == pytest.approx(shares[:PAIRS_LISTED])
 
 
 @pytest.mark.parametrize(

@@ -41,8 +41,17 @@ class PairContribution(Response):
     result_region: Region | None
 
 
+class OtherPairs(Response):
+    """Pairs that are not listed: how many there are, and their share of the score in all."""
+
+    count: int
+    share: float
+
+
 class Explanation(Response):
     """The parts of the score of two slides: base + global + context + neighbours + the shares of all pairs.
+
+    pairs: those that weigh most, at most 34, largest share first; other_pairs: the rest, of slides of many regions.
 
     context: of the whole slides at the archive's coarser spacing, 0 in an archive of one spacing; neighbours: of the
     agreement of the query's neighbours, 0 where they have no say.
@@ -53,6 +62,7 @@ class Explanation(Response):
     pairs: tuple[PairContribution, ...]
     context: float
     neighbours: float
+    other_pairs: OtherPairs
 
 
 class CasePart(Response):

@@ -26,17 +26,25 @@ class Contribution:
 
 
 @dataclass(frozen=True, slots=True)
+class OtherPairs:
+    """Pairs that are not listed: how many there are, and their share of the score in all."""
+
+    count: int = 0
+    share: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
-    """Of what the score between two slides is made: base + global_ + context + neighbours + the shares of all pairs =
-    1 - distance.
+    """Of what the score between two slides is made: base + global_ + context + neighbours + the shares of all pairs,
+    listed or not, = 1 - distance.
 
     That is the result's score, or, where several channels led to it, its score in the channel "similar slides". Parts
     count from a typical pair of unrelated slides, whose score is 0: above 0 for what is nearer than there. The base is
     0 then, and other than 0 for distances that know of no typical pair (see `mosaics.contributions`). global_: what the
     vectors of the whole slides gave in the distance's global part; context: what they gave there at the archive's
     coarser spacing, 0 where the two were not compared at it; neighbours: what the query's neighbours gave, their share
-    of the score times how much they agree on the slide, 0 where they do not lead to it or have no say; pairs: largest
-    share first.
+    of the score times how much they agree on the slide, 0 where they do not lead to it or have no say; pairs: those
+    that weigh most, largest share first; other_pairs: the rest, of slides of many regions.
     """
 
     base: float
@@ -44,11 +52,13 @@ class Explanation:
     pairs: tuple[Contribution, ...]
     context: float = 0.0
     neighbours: float = 0.0
+    other_pairs: OtherPairs = OtherPairs()
 
     @property
     def score(self) -> float:
         """The sum of all parts."""
-        return self.base + self.global_ + self.context + self.neighbours + sum(pair.share for pair in self.pairs)
+        paired = sum(pair.share for pair in self.pairs) + self.other_pairs.share
+        return self.base + self.global_ + self.context + self.neighbours + paired
 
 
 @dataclass(frozen=True, slots=True)

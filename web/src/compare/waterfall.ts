@@ -21,13 +21,14 @@ export function waterfall(explanation: Explanation, matches: readonly Match[], m
   const byWeight = [...explanation.pairs].sort((a, b) => Math.abs(b.share) - Math.abs(a.share));
   const largest = byWeight.slice(0, most).sort((a, b) => b.share - a.share);
   const rest = byWeight.slice(most);
+  const others = explanation.other_pairs;
   const parts: [Part, number][] = [
     [{ kind: "base" }, explanation.base],
     [{ kind: "global" }, explanation.global],
     [{ kind: "context" }, explanation.context],
     [{ kind: "neighbours" }, explanation.neighbours],
     ...largest.map((pair): [Part, number] => [{ kind: "pair", pair, match: matchOf(pair, matches) }, pair.share]),
-    [{ kind: "rest", count: rest.length }, rest.reduce((sum, pair) => sum + pair.share, 0)],
+    [{ kind: "rest", count: rest.length + others.count }, rest.reduce((sum, pair) => sum + pair.share, others.share)],
   ];
   let sum = 0;
   return parts.flatMap(([part, share]) => {

@@ -23,10 +23,12 @@ from histoseek.mosaics.contributions import (
 )
 from histoseek.mosaics.signature import Signature
 from histoseek.search.attention_maps import map_attention
-from histoseek.search.explanation import Contribution, Explanation, TextRegion
+from histoseek.search.explanation import Contribution, Explanation, OtherPairs, TextRegion
 from histoseek.search.results import Match, SearchResult
 
 MATCHES_SHOWN = 3
+PAIRS_LISTED = 34
+"""All of two slides of 16 mosaic vectors; of two slides of 64 regions there are about four times as many."""
 MOST_READ = 20
 """First results that are compared with a text in detail: that takes longer than finding them."""
 
@@ -44,11 +46,12 @@ def explain_match(result: SearchResult, query: Signature, slide: Signature, meth
     if method.diffusion and result.neighbours is not None:
         parts = parts.blend(method.diffusion.share, result.neighbours)
     sides = _regions(query), _regions(slide)
+    listed, others = _split_pairs(parts.pairs)
     return replace(
         result,
         matches=_matches(query, slide, parts.pairs, sides, compared=distance.fusion.local_weight > 0),
         explanation=Explanation(
-            parts.base, parts.global_, _contributions(parts.pairs, sides), parts.context, parts.neighbours
+            parts.base, parts.global_, _contributions(listed, sides), parts.context, parts.neighbours, others
         ),
         attention=map_attention(query, slide, parts.pairs),
     )
@@ -120,6 +123,14 @@ def _matches(
         )
         for i, j in matched
     )
+
+
+def _split_pairs(pairs: VectorPairs) -> tuple[VectorPairs, OtherPairs]:
+    """Those that weigh most, whatever their sign, in the order that they have, and the others."""
+    listed = np.sort(np.argsort(-np.abs(pairs.shares), kind="stable")[:PAIRS_LISTED])
+    shares = pairs.shares[listed]
+    others = OtherPairs(len(pairs) - len(listed), float(np.delete(pairs.shares, listed).sum()))
+    return VectorPairs(pairs.queries[listed], pairs.results[listed], pairs.distances[listed], shares), others
 
 
 def _contributions(
