@@ -24,8 +24,8 @@ from histoseek.training.compute import Compute
 from histoseek.training.slides.learning.distributed import World
 from histoseek.training.slides.learning.learner import Learner
 from histoseek.training.slides.learning.model import SlideTextModel
+from histoseek.training.slides.learning.objective import EmbeddedPairs, Objective, PairBatch
 from histoseek.training.slides.learning.step import Batch, LearningStep
-from histoseek.training.slides.objectives.base import EmbeddedPairs, Objective, PairBatch
 from histoseek.training.slides.objectives.fgcr import FgcrObjective, draw_places
 from histoseek.training.slides.objectives.pathsearch import MosaicDiversity
 from histoseek.training.slides.objectives.prompt_losses import AnchorPromptLoss, log_mean_exp

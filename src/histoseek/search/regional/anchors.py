@@ -90,7 +90,7 @@ class AnchorMeasure(SharedSpaceMeasure):
                 chosen.append(one)
             if len(chosen) == MOST_PER_SLIDE:
                 break
-        return [_place(anchors.regions[one], float(own[one])) for one in chosen]
+        return [_to_scored_region(anchors.regions[one], float(own[one])) for one in chosen]
 
     def _list_anchors(self, slide_id: str, is_placed: NDArray[np.bool_]) -> _Anchors | None:
         """Those among the mosaic vectors of a slide, of which some have a place in the space of texts; None where its
@@ -121,7 +121,7 @@ class _Anchors:
         return np.array([region.scale for region in self.regions])
 
 
-def _place(region: SlideRegion, score: float) -> ScoredRegion:
+def _to_scored_region(region: SlideRegion, score: float) -> ScoredRegion:
     """A region with the box around it, and its outline where it is no box."""
     box, corners = region.box, tuple((int(x), int(y)) for x, y in region.outline)
     is_box = box is None or set(corners) == set(product((box.x, box.right), (box.y, box.bottom)))

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 _ABSENT: Any = None
 """Stands for the model's default until settings are made."""
 
+CLUSTERS = 16
+"""Kinds of tiles that are told apart in a slide, each of which has some in every draw."""
+
 ALL_LAYERS = -1
 """Of a text encoder, and its word vectors with them."""
 
@@ -92,8 +95,6 @@ class TrainingSettings:
         object.__setattr__(self, "sizes", _merge("size", self.sizes, recipe.sizes))
 
     def _check_training(self) -> None:
-        from histoseek.training.slides.data.sampling import CLUSTERS
-
         self._require(self.epochs >= 1, "epochs", "must be at least 1")
         self._require(self.batch >= 2, "batch", "must be at least 2: a pair is told apart from the others in it")
         self._require(self.tiles >= CLUSTERS, "tiles", f"must be at least {CLUSTERS}, one a cluster")

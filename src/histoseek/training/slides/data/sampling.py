@@ -9,9 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.statistics.clustering import cluster_sample
-
-CLUSTERS = 16
-"""Kinds of tiles that are told apart in a slide."""
+from histoseek.training.slides.settings import CLUSTERS
 
 EVALUATION = 0
 """The draw that evaluation uses, the same every time; training draws are the epochs, from 1."""

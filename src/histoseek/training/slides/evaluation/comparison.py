@@ -20,7 +20,7 @@ from histoseek.training.slides.evaluation.evaluator import Evaluator
 from histoseek.training.slides.learning.distributed import World
 from histoseek.training.slides.learning.learner import Learner
 from histoseek.training.slides.learning.model import SlideTextModel
-from histoseek.training.slides.objectives.base import EmbeddedPairs, Objective, PairBatch
+from histoseek.training.slides.learning.objective import EmbeddedPairs, Objective, PairBatch
 from histoseek.training.split import Split
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from histoseek.encoders.slide.batches import BagBatch
 from histoseek.encoders.text.tower import Tokens
 from histoseek.training.slides.learning.model import SlideTextModel
-from histoseek.training.slides.objectives.base import EmbeddedPairs, Objective, PairBatch
+from histoseek.training.slides.learning.objective import EmbeddedPairs, Objective, PairBatch
 from histoseek.training.slides.recipes import CONTRASTIVE
 
 _OBJECTIVE = "objective."

@@ -7,7 +7,7 @@ import torch
 from histoseek.encoders.slide.fgcr.architecture import NAME as FGCR
 from histoseek.training.slides.data.targets import ReportTargets
 from histoseek.training.slides.learning.model import SlideTextModel
-from histoseek.training.slides.objectives.base import Objective
+from histoseek.training.slides.learning.objective import Objective
 from histoseek.training.slides.objectives.fgcr import FgcrObjective
 from histoseek.training.slides.objectives.pathsearch import MosaicDiversity
 from histoseek.training.slides.recipes import DIVERSITY

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from histoseek.training.slides.learning.model import SlideTextModel
-from histoseek.training.slides.objectives.base import EmbeddedPairs, Objective, PairBatch
+from histoseek.training.slides.learning.objective import EmbeddedPairs, Objective, PairBatch
 from histoseek.training.slides.objectives.masked_words import MaskedWordsLoss, why_not_masked
 from histoseek.training.slides.objectives.prompt_losses import AnchorPromptLoss, PromptClassLoss
 from histoseek.training.slides.objectives.token_alignment import TokenAlignmentLoss

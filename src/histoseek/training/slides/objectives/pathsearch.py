@@ -7,7 +7,7 @@ from torch import Tensor
 
 from histoseek.training.slides.learning.losses import mosaic_similarity
 from histoseek.training.slides.learning.model import SlideTextModel
-from histoseek.training.slides.objectives.base import EmbeddedPairs, Objective, PairBatch
+from histoseek.training.slides.learning.objective import EmbeddedPairs, Objective, PairBatch
 from histoseek.training.slides.recipes import DIVERSITY
 
 
