@@ -5,15 +5,23 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from histoseek.archive.reencode import reencode
+from histoseek.archive.space_folders import SpaceChange
+from histoseek.encoders.pairing import pair_weights
 from histoseek.encoders.text.registry import load_text_encoder, load_tower
+from histoseek.encoders.weights import TextPart, Weights
 from histoseek.errors import ConfigurationError, TooFewWords
+from histoseek.search.regional.opening import open_region_measure
 from histoseek.training.small_text import SmallTextSizes, learn_tokenizer, make_small_text_encoder
+from tests.evaluation.archives import labelled_archive
+from tests.weights import SMALL_FGCR, slide_tensors, small_weights
 
 SIZES = SmallTextSizes(layers=2, heads=2, width=16, context_tokens=24)
 FINDINGS = ("necrosis", "fibrosis", "calcification", "ulceration", "desmoplasia", "keratinisation")
@@ -114,6 +122,26 @@ def test_a_folder_is_used_again_for_the_same_reports_only(made: str) -> None:
     assert times == {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
     with pytest.raises(ConfigurationError, match="is not empty"):
         _make(folder, REPORTS)
+
+
+def test_it_stands_beside_another_text_encoder_in_a_pair(made: str, tmp_path: Path) -> None:
+    minilm, tensors = small_weights(1, texts=True, name="one"), slide_tensors(SMALL_FGCR)
+    projection = np.random.default_rng(0).standard_normal((SMALL_FGCR.dimension, SIZES.width)).astype(np.float32)
+    tensors |= {"text_projection.weight": projection, "text_projection.bias": np.zeros(len(projection), np.float32)}
+    card = small_weights(architecture=SMALL_FGCR).card
+    own = Weights.from_tensors(replace(card, name="other", text=TextPart(made, SIZES.width)), tensors)
+    reports = [f"Invasive carcinoma with {finding}." for finding in FINDINGS]
+    archive = labelled_archive(tmp_path, [0, 1, 0, 1, 0, 1], list(range(6)), reports=reports)
+    reencode(archive, SpaceChange(weights=pair_weights(minilm, own, "pair", 0.3), text_encoder=f"minilm + {made}"))
+    assert archive.require_space().text_dimension == 384 + SIZES.width
+    text = load_text_encoder(made).encode(["necrosis"])[0] @ projection.T
+    measure = open_region_measure(archive, archive.store.snapshot())
+    measured = measure.measure_regions("slide-000", measure.encode(["necrosis"])).similarities[0]
+    anchors = archive.get("slide-000").signature.mosaic[4:, 32:].astype(np.float32)
+    assert measured == pytest.approx(anchors @ text / np.linalg.norm(text), abs=1e-3)
+    for query, to in (({"text": "necrosis"}, "slides"), ({"like": "slide-000"}, "reports")):
+        results = archive.search(to=to, k=3, **query)  # type: ignore[arg-type]
+        assert all("shared space" in {way.name for way in result.channels} for result in results)
 
 
 def test_too_few_words_are_refused_in_one_line(tmp_path: Path) -> None:

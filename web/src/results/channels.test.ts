@@ -22,6 +22,13 @@ describe("channelsText", () => {
     );
   });
 
+  it("has words for whatever measured a region", () => {
+    for (const name of ["anchors", "tile words", "aligned tiles"]) {
+      expect(channelsText({ ways: [way(name, 1)], query_slide: 0 })).toMatch(/^Found by \w+ .* \(1st\)$/);
+      expect(channelsText({ ways: [way(name, 1)], query_slide: 0 })).not.toContain(`${name} (`);
+    }
+  });
+
   it("gives names that it does not know as they are", () => {
     expect(channelsText({ ways: [way("new way", 22)], query_slide: 0 })).toBe("Found by new way (22nd)");
   });
