@@ -18,7 +18,7 @@ from histoseek.errors import InputError
 from tests.encoders import naive_slide as naive
 
 SMALL = PathSearchArchitecture(input_dimension=20, dimension=32, mosaic_size=3, heads=4, gate_dimension=8)
-COUNTS = (1, 2, 15, 16, 17, 530, 5000)
+COUNTS = (1, 2, 15, 16, 17, 530, 2000)
 
 
 def network_of(
@@ -144,7 +144,7 @@ def test_reference_mode(small: PathSearchNetwork, count: int) -> None:
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("count", [17, 530])
+@pytest.mark.parametrize("count", [17, 400])
 def test_reference_mode_at_full_size_in_single_precision(count: int) -> None:
     network = network_of(PathSearchArchitecture(), torch.float32, sharpness=1)
     features = tokens_of(count, 768).float()

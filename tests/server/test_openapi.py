@@ -95,7 +95,7 @@ def test_no_request_breaks_the_server_or_its_word(
         "examples,coverage,fuzzing" if known else "examples,fuzzing",
         "--no-color",
     ]
-    command += ["--max-examples", "10" if known else "3", "--seed", "1", "--generation-database", "none", "--no-shrink"]
+    command += ["--max-examples", "6" if known else "3", "--seed", "1", "--generation-database", "none", "--no-shrink"]
     command += ["--request-timeout", str(int(HANG_S))]
     command += ["--exclude-method", "DELETE", "--exclude-path", "/api/v1/jobs/{job_id}/events"]
     if known:
