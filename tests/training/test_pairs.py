@@ -136,7 +136,7 @@ def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_
         ("precision", "fp16"),
         ("precision", "bf16"),
         ("device", "tpu"),
-        ("heads", 5),
+        ("sizes", {"heads": 5}),
         ("mosaic_size", 17),
     ],
 )
