@@ -20,7 +20,7 @@ from histoseek.encoders.slide.base import RegionalEncoder, SlideModel
 from histoseek.encoders.slide.batches import BagBatch, SlideVectors
 from histoseek.encoders.slide.fgcr import blocks
 from histoseek.encoders.slide.fgcr.anchors import count_regions, place_anchors
-from histoseek.encoders.slide.fgcr.architecture import SCALES, FgcrArchitecture
+from histoseek.encoders.slide.fgcr.architecture import REFERENCE_SCALES, FgcrArchitecture
 from histoseek.encoders.slide.fgcr.encoder import AnchoredEncoder
 from histoseek.encoders.slide.fgcr.family import FgcrFamily
 from histoseek.encoders.slide.fgcr.network import AnchoredNetwork
@@ -243,17 +243,17 @@ def test_regions_are_rectangles_that_share_no_tile_and_have_all(
 
 def test_regions_are_about_as_large_as_their_scale_says() -> None:
     cells = np.stack(np.divmod(np.arange(900), 30), axis=1)
-    anchors = place_anchors(cells, FgcrArchitecture(mosaic_size=256))
+    anchors = place_anchors(cells, FgcrArchitecture(mosaic_size=256, scales=REFERENCE_SCALES))
     for scale, members in enumerate(anchors.members):
         counts = np.unique(members, return_counts=True)[1]
-        assert len(counts) == round(900 / SCALES[scale])
+        assert len(counts) == round(900 / REFERENCE_SCALES[scale])
         assert 0.7 * 900 / len(counts) < counts.min() <= counts.max() < 1.4 * 900 / len(counts)
     assert anchors.sides[0] == pytest.approx(6, abs=1)
 
 
 @pytest.mark.parametrize(("cells", "most"), [(1, 6), (35, 64), (957, 64), (5000, 64), (10**6, 256), (10**6, 6)])
 def test_scales_stretch_together_to_the_most_anchors(cells: int, most: int) -> None:
-    counts = count_regions(cells, SCALES, most)
+    counts = count_regions(cells, REFERENCE_SCALES, most)
     assert sum(counts.values()) <= most
     assert len(set(counts.values())) == len(counts)
     assert min(counts) == 0
@@ -263,8 +263,8 @@ def test_scales_stretch_together_to_the_most_anchors(cells: int, most: int) -> N
 
 
 def test_few_tiles_have_one_region_of_the_finest_scale_alone() -> None:
-    assert count_regions(20, SCALES, 64) == {0: 1}
-    assert count_regions(60, SCALES, 64) == {0: 2, 1: 1}
+    assert count_regions(20, REFERENCE_SCALES, 64) == {0: 1}
+    assert count_regions(60, REFERENCE_SCALES, 64) == {0: 2, 1: 1}
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from histoseek.archive.space_folders import SpaceChange
 from histoseek.encoders.bag import Bag
 from histoseek.encoders.checkpoints.importing import ImportRequest, import_checkpoint
 from histoseek.encoders.pairing import pair_weights
-from histoseek.encoders.slide.fgcr.architecture import SCALES, FgcrArchitecture
+from histoseek.encoders.slide.fgcr.architecture import REFERENCE_SCALES, FgcrArchitecture
 from histoseek.encoders.slide.fgcr.reference_anchors import place_reference_anchors
 from histoseek.encoders.text.fgcr.word_list import WordList
 from histoseek.encoders.text.registry import load_text_encoder, load_tower
@@ -93,7 +93,7 @@ def bag(tiles: int = 60, columns: int = 8, seed: int = 1) -> Bag:
 def naive_masks(cells: np.ndarray, tiles: np.ndarray, scales: np.ndarray) -> np.ndarray:
     return np.array(
         [
-            [np.exp(-((cells[tile] - cell) ** 2).sum() / (2 * SCALES[scale])) for cell in cells]
+            [np.exp(-((cells[tile] - cell) ** 2).sum() / (2 * REFERENCE_SCALES[scale])) for cell in cells]
             for tile, scale in zip(tiles, scales, strict=True)
         ]
     )
@@ -123,7 +123,9 @@ def test_slides_have_the_references_class_and_anchor_embeddings(weights: Weights
 
 
 def naive_sizes() -> FgcrArchitecture:
-    return FgcrArchitecture(naive.FEATURES, naive.WIDTH, 25, naive.DEPTH, naive.HEADS, 64, naive.HIDDEN, mask_width=1)
+    return FgcrArchitecture(
+        naive.FEATURES, naive.WIDTH, 25, naive.DEPTH, naive.HEADS, 64, naive.HIDDEN, REFERENCE_SCALES, 1
+    )
 
 
 def test_texts_and_prompts_have_the_references_embeddings(weights: Weights, state: dict[str, np.ndarray]) -> None:
@@ -189,7 +191,7 @@ def test_anchors_are_few_lie_on_tiles_and_see_them_by_distance(cells: list[tuple
     assert 6 <= len(placed.tiles) <= 25
     assert set(placed.scales.tolist()) == set(range(6))
     assert np.allclose(placed.masks, naive_masks(places, placed.tiles, placed.scales), atol=1e-6)
-    wanted = sum(len(places) // scale + 1 for scale in SCALES)
+    wanted = sum(len(places) // scale + 1 for scale in REFERENCE_SCALES)
     if wanted <= 25:
         for scale in range(6):
             members = [each for each, own in zip(placed.members, placed.scales, strict=True) if own == scale]

@@ -13,8 +13,11 @@ NAME = "fgcr"
 Mode = Literal["reference", "anchored"]
 """`reference`: as published weights expect, at most 2,048 tiles; `anchored`: any number, regions that cover all."""
 
-SCALES = (36, 64, 100, 144, 256, 400)
+REFERENCE_SCALES = (36, 64, 100, 144, 256, 400)
 """Tiles of an anchor's region, as the publication has them."""
+
+SCALES = (9, 16, 25, 36, 64, 100)
+"""The usual ones here: slides of a few hundred tiles have small regions, too (docs/decisions/0087)."""
 
 _LARGEST_DIMENSION = 2**14
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
 from histoseek.encoders.slide.base import Shapes
-from histoseek.encoders.slide.fgcr.architecture import SCALES, FgcrArchitecture
+from histoseek.encoders.slide.fgcr.architecture import REFERENCE_SCALES, FgcrArchitecture
 from histoseek.errors import ConfigurationError
 
 Value = TypeVar("Value")
@@ -77,7 +77,7 @@ def infer_sizes(shapes: Shapes) -> FgcrArchitecture:
             heads=inner // HEAD_DIMENSION,
             head_dimension=HEAD_DIMENSION,
             mlp_dimension=hidden,
-            scales=SCALES,
+            scales=REFERENCE_SCALES,
             mask_width=1.0,
         )
     except ConfigurationError as error:
