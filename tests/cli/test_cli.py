@@ -183,7 +183,7 @@ def test_bad_queries_are_one_line_each(archive: Path, cohort: Path, tmp_path: Pa
         (("search", "--archive", "x", "--spacing", "abc"), "--spacing: 'abc' is not a number. Give one, such as 0.5"),
         (
             ("search", "--archive", "x", "--to", "foo"),
-            "--to: 'foo' is not a choice. Give slides, reports, regions or cases",
+            "--to: 'foo' is not a choice. Give slides, reports, regions, cases or phrases",
         ),
         (("search", "--archiv", "x"), "--archiv: no such option. Did you mean --archive? See `histoseek search"),
         (("search", "--archive"), "--archive: needs a value. See"),

@@ -114,7 +114,7 @@ def test_json_has_the_documented_fields(archive: Archive) -> None:
     assert (found["calibrated_for"], found["labels"], found["novelty"], found["vote"]) == (None, None, None, None)
     fields = {"rank", "slide_id", "case_id", "score", "probability", "local", "global", "matches", "ways", "record"}
     fields |= {"query_slide", "also", "explanation", "phrases", "text_regions", "matched_fields", "fits"}
-    fields |= {"region", "case_parts", "label_unknown", "neighbours"}
+    fields |= {"region", "outline", "case_parts", "label_unknown", "neighbours"}
     assert all(set(result) == fields for result in found["results"])
     assert found["results"][0]["probability"] is None
     assert isinstance(found["results"][0]["record"]["extra"]["age"], int)

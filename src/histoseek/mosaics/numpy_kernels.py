@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from histoseek.encoders.slide.base import MOST_VECTORS
+from histoseek.encoders.slide.limits import MOST_VECTORS
 from histoseek.errors import ConfigurationError
 from histoseek.mosaics.barcodes import Words
 

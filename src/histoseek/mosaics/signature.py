@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.encoders.side_by_side import SideBySide
-from histoseek.encoders.slide.base import MOST_VECTORS
+from histoseek.encoders.slide.limits import MOST_VECTORS
 from histoseek.equality import EqualByContent
 from histoseek.errors import EncoderError
 from histoseek.mosaics.barcodes import Words, count_first_vectors, cut_barcodes, make_barcodes

@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 TILES_KEPT = 16
 """Most tiles that are kept with a mosaic vector."""
 
-MOST_VECTORS = 256
-"""Most vectors of a slide's mosaic: anchors of a large slide; other encoders make 16."""
-
 VISUAL = "visual."
 """Prefix of a slide encoder's tensors in weights files and published checkpoints."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from histoseek.encoders.slide.base import MOST_VECTORS
+from histoseek.encoders.slide.limits import MOST_VECTORS
 from histoseek.errors import ConfigurationError
 
 NAME = "fgcr"

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from histoseek.encoders.side_by_side import SideBySide
-from histoseek.encoders.slide.base import MOST_VECTORS, Architecture
+from histoseek.encoders.slide.base import Architecture
+from histoseek.encoders.slide.limits import MOST_VECTORS
 from histoseek.errors import ConfigurationError
 
 NAME = "paired"
