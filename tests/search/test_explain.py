@@ -98,7 +98,7 @@ def test_the_json_explains(archive: Archive) -> None:
     results = archive.search(like="SIM-0000-00", k=2)
     for result, told in zip(results, json.loads(results.to_json())["results"], strict=True):
         made_of = told["explanation"]
-        assert set(made_of) == {"base", "global", "context", "neighbours", "pairs"}
+        assert set(made_of) == {"base", "global", "context", "neighbours", "pairs", "other_pairs"}
         fields = {"query_mosaic", "result_mosaic", "distance", "share", "query_region", "result_region"}
         assert all(set(pair) == fields for pair in made_of["pairs"])
         in_all = (
@@ -107,6 +107,7 @@ def test_the_json_explains(archive: Archive) -> None:
             + made_of["context"]
             + made_of["neighbours"]
             + sum(pair["share"] for pair in made_of["pairs"])
+            + made_of["other_pairs"]["share"]
         )
         assert in_all == pytest.approx(result.score, abs=1e-6)
         assert told["matches"][0]["contribution"] == result.matches[0].contribution
