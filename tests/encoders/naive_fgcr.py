@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tests.encoders.naive_published_slides import Array, Part, gelu
+from tests.encoders.naive_slide import NaiveVectors
 
 
 @dataclass(frozen=True)
@@ -18,14 +19,6 @@ class Geometry:
     sides: Array
     scales: Array
     members: Array
-
-
-@dataclass(frozen=True)
-class NaiveVectors:
-    global_vector: Array
-    mosaic: Array
-    tile_weights: Array
-    shares: Array
 
 
 def soft_mask(cells: Array, geometry: Geometry, width: float, negligible: float) -> Array:

@@ -17,7 +17,7 @@ from histoseek.archive.reencode import reencode
 from histoseek.archive.space_folders import SpaceChange
 from histoseek.encoders.bag import UNKNOWN_POSITION, Bag
 from histoseek.encoders.slide.base import RegionalEncoder, SlideModel
-from histoseek.encoders.slide.batches import BagBatch, SlideVectors
+from histoseek.encoders.slide.batches import BagBatch
 from histoseek.encoders.slide.fgcr import blocks
 from histoseek.encoders.slide.fgcr.anchors import count_regions, place_anchors
 from histoseek.encoders.slide.fgcr.architecture import REFERENCE_SCALES, FgcrArchitecture
@@ -31,6 +31,8 @@ from histoseek.evaluation.settings import EvaluationSpec
 from histoseek.mosaics.distances import DISTANCES
 from tests.encoders import naive_fgcr as naive
 from tests.encoders.naive_published_slides import Part
+from tests.encoders.naive_slide import NaiveVectors
+from tests.encoders.slide_vectors import alone, assert_close, assert_order_does_not_matter, scatter_tiles
 from tests.encoders.test_pathsearch import make_bag
 from tests.evaluation.archives import labelled_archive
 from tests.weights import SMALL_FGCR, small_weights
@@ -61,28 +63,13 @@ def tissue(count: int, seed: int = 0) -> tuple[Tensor, Tensor]:
     return torch.randn(count, 12, generator=generator, dtype=torch.float64), cells
 
 
-def alone(features: Tensor, cells: Tensor) -> BagBatch:
-    return BagBatch(features[None], cells[None], torch.ones(1, len(features), dtype=torch.bool))
-
-
-def compute_naively(network: AnchoredNetwork, features: Tensor, cells: Tensor) -> naive.NaiveVectors:
+def compute_naively(network: AnchoredNetwork, features: Tensor, cells: Tensor) -> NaiveVectors:
     sizes = network.architecture
     part = Part({name: value.numpy() for name, value in network.state_dict().items()})
     anchors = place_anchors(cells.numpy(), sizes)
     geometry = naive.Geometry(anchors.positions, anchors.sides, anchors.scales, anchors.members)
     mask = naive.soft_mask(cells.numpy(), geometry, sizes.mask_width, negligible=0.001)
     return naive.embed(part, features.numpy(), geometry, mask, sizes.heads, sizes.depth)
-
-
-def assert_close(vectors: SlideVectors, wanted: naive.NaiveVectors, atol: float = 1e-5) -> None:
-    pairs = (
-        (vectors.global_vectors, wanted.global_vector),
-        (vectors.mosaics, wanted.mosaic),
-        (vectors.tile_weights, wanted.tile_weights),
-        (vectors.shares, wanted.shares),
-    )
-    for actual, expected in pairs:
-        np.testing.assert_allclose(actual[0].numpy(), expected, rtol=0, atol=atol)
 
 
 @torch.no_grad()
@@ -152,14 +139,8 @@ def test_bags_of_a_batch_do_not_see_each_other_or_the_padding(network: AnchoredN
 @given(count=st.integers(1, 60), spread=st.sampled_from([1, 2, 8, 1000, 10**6]), seed=st.integers(0, 2**16))
 def test_order_of_tiles_does_not_matter(count: int, spread: int, seed: int) -> None:
     network = make_network(dtype=torch.float32)
-    generator = torch.Generator().manual_seed(seed)
-    features = torch.randn(count, 12, generator=generator)
-    cells = torch.randint(-spread, spread, (count, 2), generator=generator)
-    shuffle = torch.randperm(count, generator=generator)
-    one, two = network(alone(features, cells)), network(alone(features[shuffle], cells[shuffle]))
-    torch.testing.assert_close(one.global_vectors, two.global_vectors, rtol=0, atol=1e-5)
-    torch.testing.assert_close(one.mosaics, two.mosaics, rtol=0, atol=1e-5)
-    torch.testing.assert_close(one.tile_weights[:, :, shuffle], two.tile_weights, rtol=0, atol=1e-5)
+    features, cells, generator = scatter_tiles(count, 12, spread, seed)
+    one = assert_order_does_not_matter(network, features, cells, generator)
     elsewhere = network(alone(features, cells + torch.tensor([7000, -4])))
     torch.testing.assert_close(one.global_vectors, elsewhere.global_vectors, rtol=0, atol=1e-5)
 

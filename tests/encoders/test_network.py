@@ -16,6 +16,7 @@ from histoseek.encoders.slide.pathsearch.network import GatedScores, PathSearchN
 from histoseek.encoders.slide.pathsearch.positions import compact
 from histoseek.errors import InputError
 from tests.encoders import naive_slide as naive
+from tests.encoders.slide_vectors import alone, assert_close, assert_order_does_not_matter, scatter_tiles
 
 SMALL = PathSearchArchitecture(input_dimension=20, dimension=32, mosaic_size=3, heads=4, gate_dimension=8)
 COUNTS = (1, 2, 15, 16, 17, 530, 2000)
@@ -55,17 +56,6 @@ def disc_cells(count: int) -> Tensor:
     grid = torch.cartesian_prod(torch.arange(side), torch.arange(side)).flip(1)
     nearest = (grid - side // 2).square().sum(dim=1).argsort(stable=True)[:count]
     return grid[nearest.sort().values]
-
-
-def alone(features: Tensor, cells: Tensor) -> BagBatch:
-    return BagBatch(features[None], cells[None], torch.ones(1, len(features), dtype=torch.bool))
-
-
-def assert_close(found: SlideVectors, wanted: naive.NaiveVectors, atol: float, bag: int = 0) -> None:
-    np.testing.assert_allclose(found.global_vectors[bag].numpy(), wanted.global_vector, rtol=0, atol=atol)
-    np.testing.assert_allclose(found.mosaics[bag].numpy(), wanted.mosaic, rtol=0, atol=atol)
-    np.testing.assert_allclose(found.tile_weights[bag].numpy(), wanted.tile_weights, rtol=0, atol=atol)
-    np.testing.assert_allclose(found.shares[bag].numpy(), wanted.shares, rtol=0, atol=atol)
 
 
 def assert_same(one: SlideVectors, two: SlideVectors, atol: float = 1e-5) -> None:
@@ -205,14 +195,8 @@ def test_bags_of_a_batch_do_not_see_each_other_or_the_padding() -> None:
 @given(count=st.integers(1, 60), spread=st.sampled_from([1, 2, 8, 1000, 10**6]), seed=st.integers(0, 2**16))
 def test_order_of_tiles_does_not_matter(count: int, spread: int, seed: int) -> None:
     network = network_of(SMALL, torch.float32)
-    generator = torch.Generator().manual_seed(seed)
-    features = torch.randn(count, 20, generator=generator)
-    cells = torch.randint(-spread, spread, (count, 2), generator=generator)
-    shuffle = torch.randperm(count, generator=generator)
-    one, two = network(alone(features, cells)), network(alone(features[shuffle], cells[shuffle]))
-    torch.testing.assert_close(one.global_vectors, two.global_vectors, rtol=0, atol=1e-5)
-    torch.testing.assert_close(one.mosaics, two.mosaics, rtol=0, atol=1e-5)
-    torch.testing.assert_close(one.tile_weights[:, :, shuffle], two.tile_weights, rtol=0, atol=1e-5)
+    features, cells, generator = scatter_tiles(count, 20, spread, seed)
+    assert_order_does_not_matter(network, features, cells, generator)
 
 
 @torch.no_grad()

@@ -68,7 +68,7 @@ def run_training(
         evaluator = Evaluator(loader, data.targets, world, compute, settings.seed)
         states = (start, progress.best_weights)
         scores = [_scores(evaluator, learner, state, split, progress.micro_batch) for state in states]
-        texts = _embed_untrained(evaluator, learner, start, split, progress.micro_batch)
+        texts = _embed_untrained(evaluator, learner, start, data, progress.micro_batch)
         others = [
             judge_weights(weights, split, world, compute, settings.seed, progress.micro_batch)
             for weights in beside.weights
@@ -123,11 +123,11 @@ def _scores(
 
 
 def _embed_untrained(
-    evaluator: Evaluator, learner: Learner, start: Mapping[str, Tensor], split: Split, chunk: int
+    evaluator: Evaluator, learner: Learner, start: Mapping[str, Tensor], data: TrainingData, chunk: int
 ) -> Floats:
     """Vectors of the reports of all parts by the text encoder that training began with."""
     learner.load_trained_state(start)
-    return evaluator.embed_reports(learner.model, (*split.train, *split.validation, *split.test), chunk)
+    return evaluator.embed_reports(learner.model, data.pairs, chunk)
 
 
 def _result(

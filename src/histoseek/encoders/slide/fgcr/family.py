@@ -32,7 +32,7 @@ class FgcrFamily:
         raise ValueError("no FGCR checkpoint")
 
     def design(self, sizes: Mapping[str, Any]) -> FgcrArchitecture:
-        """The architecture of a new training: the publication's sizes but for those that are set."""
+        """The architecture of a new training: the usual sizes but for those that are set."""
         known = {field.name for field in fields(FgcrArchitecture)}
         return FgcrArchitecture(**{name: size for name, size in sizes.items() if name in known})
 
