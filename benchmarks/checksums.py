@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from histoseek.archive.layout import ArchiveLayout
 from histoseek.archive.schema import LanguageVectors, SlideRecord, StoredSlide, to_table
 from histoseek.archive.stores.checksums import list_altered, with_checksums
 from histoseek.archive.stores.registry import create_slides
@@ -29,7 +30,7 @@ def main() -> None:
     parser.add_argument("--slides", type=int, default=1000)
     parser.add_argument("--dimension", type=int, default=1280)
     given = parser.parse_args()
-    store = create_slides(given.folder, given.folder, given.dimension)
+    store = create_slides(ArchiveLayout(given.folder), given.dimension)
     slides = [make_slide(number, given.dimension) for number in range(given.slides)]
     batches = [slides[start : start + _BATCH] for start in range(0, len(slides), _BATCH)]
     tables = [to_table(batch, store._store.schema) for batch in batches]

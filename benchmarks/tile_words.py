@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.api import Archive
+from histoseek.archive.layout import ArchiveLayout
 from histoseek.archive.schema import SlideRecord, StoredSlide
 from histoseek.archive.stores.registry import create_slides, open_slides
 from histoseek.encoders.recipe import Recipe
@@ -400,7 +401,8 @@ def compare_denials(slides: Sequence[Floats], there: NDArray[np.bool_], vectors:
 def measure_scale(folder: Path, count: int, dimension: int = 512) -> Iterator[str]:
     """Rows of so many slides with random tiles: disk, memory and time."""
     rng = np.random.default_rng(0)
-    plain, store = create_slides(folder, folder / "plain", 64), create_slides(folder, folder / "words", 64)
+    layouts = {name: ArchiveLayout(folder / name) for name in ("plain", "words")}
+    plain, store = create_slides(layouts["plain"], 64), create_slides(layouts["words"], 64)
     store.word_tiles.ensure("be" * 8)
     start = time.perf_counter()
     for first in range(0, count, 500):
@@ -412,7 +414,7 @@ def measure_scale(folder: Path, count: int, dimension: int = 512) -> Iterator[st
         sum(path.stat().st_size for path in (folder / name).rglob("*") if path.is_file()) for name in ("plain", "words")
     ]
     before = measure_memory()
-    view = open_slides(folder, folder / "words").snapshot()
+    view = open_slides(layouts["words"]).snapshot()
     start = time.perf_counter()
     rows = view.word_tiles.rows("be" * 8, dimension)
     read = time.perf_counter() - start

@@ -21,6 +21,8 @@ from histoseek.api import Archive
 from histoseek.settings import get_settings
 from histoseek.simulate.cohort_spec import CohortSpec, write_cohort
 
+pytest.register_assert_rewrite("tests.archive.store_contract", "tests.archive.remote.files_contract")
+
 # No test's files need to outlive a power cut, and discs take their time. What `subprocess` starts flushes as users' do.
 os.fsync = os.fstat
 

@@ -29,7 +29,10 @@ LOCK = ROOT / "constraints.txt"
 CPU_LOCK = ROOT / "constraints-cpu.txt"
 CUDA_LOCK = ROOT / "constraints-cuda.txt"
 
-EXTRAS = ("fast", "torch", "text", "models", "openvino", "train", "evaluation", "server", "dev")
+EXTRAS = (
+    *("fast", "torch", "text", "models", "openvino", "train", "evaluation", "server"),
+    *("postgres", "milvus", "s3", "cluster", "dev"),
+)
 BUILD_TOOLS = ("pip==26.3", "hatchling", "editables", "pkgconfig", "setuptools", "wheel", "packaging")
 """What builds histoseek and pyvips, which is there as source alone; versions as far as nothing else decides on them."""
 

@@ -282,6 +282,33 @@ class ArchiveBusy(ArchiveError):
         super().__init__(str(path), "another process is writing to this archive", "Wait until it has finished")
 
 
+class ServerUnreachable(ArchiveError):
+    """The server of an archive did not answer in time, however often it was asked."""
+
+    def __init__(self, address: str, reason: str) -> None:
+        self.address = address
+        self.reason = reason
+        advice = "See that it runs and that this machine reaches it, and repeat the command: nothing is lost"
+        super().__init__(address, f"the server cannot be reached ({reason})", advice)
+
+
+class AccessDenied(ArchiveError):
+    """The server of an archive does not let this user do it."""
+
+    def __init__(self, address: str, reason: str, advice: str) -> None:
+        self.address = address
+        self.reason = reason
+        super().__init__(address, f"the server refuses access ({reason})", advice)
+
+
+class ServerUnsuited(ArchiveError):
+    """The server of an archive lacks something that is needed: an extension, a version, a bucket."""
+
+    def __init__(self, address: str, what: str, advice: str) -> None:
+        self.address = address
+        super().__init__(address, what, advice)
+
+
 class ArchiveReadOnly(ArchiveError):
     """The archive's folder cannot be written."""
 

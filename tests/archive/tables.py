@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from histoseek.archive.indexing.updating import apply_changes
+from histoseek.archive.layout import ArchiveLayout
 from histoseek.archive.schema import MetadataValue
 from histoseek.archive.stores.registry import create_slides, open_slides
 from histoseek.archive.stores.slides import SlideTable
@@ -14,14 +15,22 @@ from histoseek.archive.stores.slides import SlideTable
 DIMENSION = 20
 
 
+class _BareLayout(ArchiveLayout):
+    """A folder that is a store's own."""
+
+    @property
+    def store(self) -> Path:
+        return self.root
+
+
 def create_table(folder: Path) -> SlideTable:
     """An empty table."""
-    return create_slides(folder, folder, DIMENSION)
+    return create_slides(_BareLayout(folder), DIMENSION)
 
 
 def open_table(folder: Path) -> SlideTable:
     """One that is there."""
-    return open_slides(folder, folder)
+    return open_slides(_BareLayout(folder))
 
 
 def update_metadata(store: SlideTable, slide_id: str, changes: Mapping[str, MetadataValue]) -> None:

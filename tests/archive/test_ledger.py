@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from histoseek.archive.stores.base import StorePlace
 from histoseek.archive.stores.lance.ledger import Ledger
 from histoseek.archive.stores.lance.store import LanceStore
 from histoseek.archive.stores.lance.versions import list_files, list_versions, name_manifest, parse_manifest
@@ -74,7 +75,7 @@ def test_the_newest_whole_state_is_shown_and_repaired(
     assert ids(again) == expected
     assert [hit.slide_id for hit in again.nearest(make_slide("a", 1).signature.global_vector, 1, None)] == ["a"]
     assert (again.left_out is None) == (kind == "_transactions")
-    said = LanceStore.repair(folder)
+    said = LanceStore.repair(StorePlace(folder))
     assert (said is None) == (kind == "_transactions")
     assert sum(path.is_file() for path in folder.rglob("*")) >= files - 1
     repaired = open_table(folder)
@@ -111,7 +112,7 @@ def test_a_commit_that_was_not_sealed_is_left_out_unless_it_is_going_on(store: S
     left = open_table(folder)
     assert ids(left) == [*BEFORE, "d"]
     assert left.left_out
-    LanceStore.repair(folder)
+    LanceStore.repair(StorePlace(folder))
     assert ids(store) == [*BEFORE, "d"]
 
 
@@ -119,7 +120,7 @@ def test_a_commit_of_an_older_histoseek_is_kept(store: SlideTable) -> None:
     folder = folder_of(store)
     engine_table_of(store).delete("slide_id = 'a'")
     assert (ids(open_table(folder)), open_table(folder).left_out) == (["b", "c", "d"], None)
-    assert LanceStore.repair(folder) is None
+    assert LanceStore.repair(StorePlace(folder)) is None
     assert list(open_table(folder).list_faults(deep=True)) == []
 
 
@@ -127,7 +128,7 @@ def test_a_store_without_a_ledger_gets_one_by_the_next_write(store: SlideTable) 
     folder = folder_of(store)
     shutil.rmtree(folder / "ledger")
     assert ids(open_table(folder)) == [*BEFORE, "d"]
-    assert LanceStore.repair(folder) is None
+    assert LanceStore.repair(StorePlace(folder)) is None
     assert ids(open_table(folder)) == [*BEFORE, "d"]
     assert list(open_table(folder).list_faults(deep=True)) == []
 
@@ -142,7 +143,7 @@ def test_without_a_ledger_that_helps_the_newest_readable_state_is_shown_and_repa
     again = open_table(folder)
     assert (ids(again), again.left_out is not None) == (["a", "b"], True)
     assert any("newest state" in fault for fault in again.list_faults(deep=False))
-    assert LanceStore.repair(folder)
+    assert LanceStore.repair(StorePlace(folder))
     repaired = open_table(folder)
     assert (ids(repaired), repaired.left_out) == (["a", "b"], None)
     repaired.optimize()
@@ -159,7 +160,7 @@ def test_a_state_whose_files_are_damaged_is_kept_where_no_other_is_whole(store: 
     assert again.left_out
     assert "damaged" in again.left_out
     assert any("is missing" in fault for fault in again.list_faults(deep=False))
-    assert LanceStore.repair(folder) is None
+    assert LanceStore.repair(StorePlace(folder)) is None
     assert ids(open_table(folder)) == [*BEFORE, "d"]
 
 
@@ -168,7 +169,7 @@ def test_an_older_version_that_cannot_be_read_stops_no_writer(store: SlideTable,
     folder = folder_of(store)
     tear(folder / name_manifest(folder, sorted(list_versions(folder))[-2]))
     assert any("torn" in fault for fault in open_table(folder).list_faults(deep=False))
-    assert LanceStore.repair(folder) is None
+    assert LanceStore.repair(StorePlace(folder)) is None
     again = open_table(folder)
     again.upsert([make_slide("e", 5)])
     again.optimize()
@@ -208,7 +209,7 @@ def test_torn_lines_of_the_ledger_do_no_harm(store: SlideTable) -> None:
     lines = path.read_bytes()
     for torn in (lines[:-20], lines[:-1], lines + bytes(50), lines + lines[:30]):
         path.write_bytes(torn)
-        LanceStore.repair(folder)
+        LanceStore.repair(StorePlace(folder))
         state = Ledger(folder).read()
         assert state
         assert state.is_whole
@@ -266,6 +267,6 @@ def test_a_damaged_ledger_hides_nothing_and_is_written_anew(store: SlideTable) -
         opened = open_table(folder_of(store))
         assert ids(opened) == ["a", "b", "c", "d"]
         assert "lines of the table's ledger cannot be read" in list(opened.list_faults(deep=False))
-    LanceStore.repair(folder_of(store))
+    LanceStore.repair(StorePlace(folder_of(store)))
     assert list(open_table(folder_of(store)).list_faults(deep=True)) == []
     assert ids(store) == ["a", "b", "c", "d"]

@@ -20,6 +20,7 @@ from histoseek.archive.manifest import Manifest, create_manifest, write_manifest
 from histoseek.archive.new_archive import require_spacings, settle_new_archive
 from histoseek.archive.novelty_file import ArchiveNovelty
 from histoseek.archive.opened import OpenSpace, SpaceModels
+from histoseek.archive.remote.address import ArchiveAddress
 from histoseek.archive.schema import (
     CONTEXT,
     SlideRecord,
@@ -35,7 +36,7 @@ from histoseek.archive.space.new_space import make_space
 from histoseek.archive.space.signing import Signer
 from histoseek.archive.space.word_space import WordSpace
 from histoseek.archive.stores.base import StoreStats
-from histoseek.archive.stores.registry import create_slides, repair_slides, require_engine
+from histoseek.archive.stores.registry import create_slides, repair_slides
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.archive.tuning_file import Tuning
 from histoseek.arguments import settle_count
@@ -118,9 +119,9 @@ class ArchiveFolder:
         ArchiveError when there is one already, or other files; UnknownEncoder; ConfigurationError; SpaceMismatch for
         weights that were trained on other features.
         """
-        require_engine(path)
+        address = ArchiveAddress.parse(path)
         new = settle_new_archive(recipe, weights, encoder, slide_encoder, text_encoder)
-        layout = ArchiveLayout(Path(path).absolute())
+        layout = ArchiveLayout(address.folder, address=address.text if address.is_remote else "")
         if not layout.is_free:
             raise ArchiveError(str(path), "exists already and is not empty", "Choose another folder")
         with as_archive_errors(layout.root):
@@ -133,12 +134,10 @@ class ArchiveFolder:
     @classmethod
     def open(cls, path: Path | str) -> Self:
         """Open an archive; raises ArchiveNotFound, DamagedArchive, ConfigurationError for an address of no store."""
-        require_engine(path)
-        folder = Path(path)
-        if not folder.is_dir():
+        address = ArchiveAddress.parse(path)
+        if not address.folder.is_dir():
             raise ArchiveNotFound(path)
-        # Absolute, so that it stays the same archive where the process goes to another folder.
-        return cls._make(folder.absolute(), OpenSpace.open(folder.absolute()))
+        return cls._make(address.folder, OpenSpace.open(address.folder))
 
     @property
     def is_snapshot(self) -> bool:
@@ -351,7 +350,7 @@ class ArchiveFolder:
 
     def _repair(self) -> None:
         """Put the store in order where a crash left it torn; `warnings` says so from then on."""
-        repaired = repair_slides(self.path, self.layout.store) if self.space else None
+        repaired = repair_slides(self.layout) if self.space else None
         if repaired:
             self.repaired, self._opened = repaired, OpenSpace.open(self.path, self._opened)
             Journal(self.layout).record_repair(repaired)
@@ -449,7 +448,7 @@ class ArchiveFolder:
             spacing = self.recipe.context.spacing_um_per_px
             space = replace(space, context_spacing_um_per_px=spacing, context_centre=weights)
         with as_archive_errors(self.path):
-            store = create_slides(self.path, self.layout.store, space.dimension, space.mosaic_dimension)
+            store = create_slides(self.layout, space.dimension, space.mosaic_dimension)
             if space.has_context:
                 store.ensure_vectors({CONTEXT: len(means[0].vector)})
         write_manifest(self.layout, replace(self.manifest, space=space))

@@ -15,10 +15,15 @@ from histoseek.files import as_archive_errors
 
 @dataclass(frozen=True, slots=True)
 class ArchiveLayout:
-    """The folder of an archive and the places in it; `number` is that of its embedding space's own folder."""
+    """The folder of an archive and the places in it; `number` is that of its embedding space's own folder.
+
+    address: of the archive where it lies on a server, as it was given; its folder then is where its files are worked
+    with on this machine.
+    """
 
     root: Path
     number: int = 1
+    address: str = ""
 
     @property
     def is_free(self) -> bool:

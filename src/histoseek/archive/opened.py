@@ -20,7 +20,7 @@ from histoseek.archive.side_files import list_warnings
 from histoseek.archive.space.language import Language
 from histoseek.archive.space.signing import Signer, build_signer
 from histoseek.archive.space.word_space import WordSpace
-from histoseek.archive.stores.registry import open_slides
+from histoseek.archive.stores.registry import has_slides, open_slides
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.archive.tuning_file import Tuning, read_tuning
 from histoseek.encoders.embedding_space import EmbeddingSpace
@@ -105,7 +105,7 @@ class OpenSpace:
     def store(self) -> SlideTable:
         """The slides; raises ArchiveError while the archive is empty, OutdatedSnapshot where a pinned one is gone."""
         _ = self.space
-        return open_slides(self.path, self.layout.store, self.pin)
+        return open_slides(self.layout, self.pin)
 
     @property
     def calibration(self) -> Calibration | None:
@@ -192,9 +192,9 @@ class OpenSpace:
     def _has_store(self) -> bool:
         """Whether its store is there, with the pinned version where one is."""
         if self.pin is None:
-            return self.layout.store.is_dir()
+            return has_slides(self.layout)
         try:
-            open_slides(self.path, self.layout.store, self.pin)
+            open_slides(self.layout, self.pin)
         except ArchiveError:
             return False
         return True

@@ -21,7 +21,7 @@ from histoseek.archive.space.language import Language
 from histoseek.archive.space.signing import Signer, build_signer, sign_cached
 from histoseek.archive.space_folders import SpaceChange, begin_space, remove_old_spaces
 from histoseek.archive.stores.checksums import LANGUAGE, SIGNATURE
-from histoseek.archive.stores.registry import create_slides, open_slides, repair_slides
+from histoseek.archive.stores.registry import create_slides, has_slides, open_slides, repair_slides
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.bounds import refusing_exhaustion
 from histoseek.encoders.embedding_space import EmbeddingSpace
@@ -114,14 +114,10 @@ class _Run:
             Journal(layout).record_texts(self._text_encoder, language.engine)
 
     def _open_store(self, layout: ArchiveLayout, space: EmbeddingSpace, language: Language) -> SlideTable:
-        exists = layout.store.is_dir() and any(layout.store.iterdir())
+        exists = has_slides(layout)
         with as_archive_errors(self.archive.path):
-            repair_slides(self.archive.path, layout.store)
-            store = (
-                open_slides(self.archive.path, layout.store)
-                if exists
-                else create_slides(self.archive.path, layout.store, space.dimension, space.mosaic_dimension)
-            )
+            repair_slides(layout)
+            store = open_slides(layout) if exists else create_slides(layout, space.dimension, space.mosaic_dimension)
         store.ensure_columns(self.archive.store.metadata_types())
         store.ensure_vectors(language.dimensions)
         if self.archive.store.word_tiles.tower:

@@ -149,19 +149,38 @@ class Store(Protocol):
         """
 
 
-class Engine(Protocol):
-    """Makes and opens the stores of one kind; dimension: of the slides' global vectors."""
+@dataclass(frozen=True, slots=True)
+class StorePlace:
+    """Where the rows of one embedding space of an archive lie.
 
-    def create(self, folder: Path, schema: pa.Schema) -> Store:
+    folder: local; of the embedded engine all of it lies there, of a server what is kept of it on this machine; address:
+    of the archive on a server, else ""; number: of the embedding space.
+    """
+
+    folder: Path
+    address: str = ""
+    number: int = 1
+
+
+class Engine(Protocol):
+    """Makes and opens the stores of one kind."""
+
+    def exists(self, place: StorePlace) -> bool:
+        """Whether there is a store."""
+
+    def create(self, place: StorePlace, schema: pa.Schema) -> Store:
         """Make an empty store for an archive's embedding space, in place of one that a crash left empty."""
 
-    def open(self, folder: Path, mark: str | None = None) -> Store:
+    def drop(self, place: StorePlace) -> None:
+        """Remove a store with all its versions, where there is one."""
+
+    def open(self, place: StorePlace, mark: str | None = None) -> Store:
         """Open a store that always shows the last commit, or a snapshot of the version with a mark.
 
         Raises DamagedArchive when it is not there, OutdatedSnapshot when that version is not.
         """
 
-    def repair(self, folder: Path) -> str | None:
+    def repair(self, place: StorePlace) -> str | None:
         """Go on from the newest state that is whole, and set aside what a crash left torn; says so, None where all is
         well. While nobody else may write. Raises DamagedArchive where no state is whole.
         """

@@ -31,7 +31,7 @@ def rebuild_store(archive: ArchiveFolder, reporter: Reporter) -> int:
         shutil.rmtree(layout.space, ignore_errors=True)
         make_folder(layout.space)
         _copy_files(archive.layout, layout)
-        new = create_slides(archive.path, layout.store, space.dimension, space.mosaic_dimension)
+        new = create_slides(layout, space.dimension, space.mosaic_dimension)
     new.ensure_columns(old.metadata_types())
     new.ensure_vectors(archive.language.dimensions)
     if old.word_tiles.tower:

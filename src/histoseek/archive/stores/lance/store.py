@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from histoseek.archive.filters.expression import NO_REPORT, Expression, one_of
 from histoseek.archive.schema import VECTOR_COLUMNS
-from histoseek.archive.stores.base import ROW, Capabilities, Neighbour, StoreStats, TextHit, VectorColumn
+from histoseek.archive.stores.base import ROW, Capabilities, Neighbour, StorePlace, StoreStats, TextHit, VectorColumn
 from histoseek.archive.stores.lance.dialect import to_sql
 from histoseek.archive.stores.lance.engine import TABLE, lancedb, open_table
 from histoseek.archive.stores.lance.erasing import rewrite_parts
@@ -79,8 +79,19 @@ class LanceStore:
         self._held: dict[str, HeldVectors | None] = {}
 
     @classmethod
-    def create(cls, folder: Path, schema: pa.Schema) -> LanceStore:
+    def exists(cls, place: StorePlace) -> bool:
+        """Whether there is a folder that is not empty."""
+        return place.folder.is_dir() and any(place.folder.iterdir())
+
+    @classmethod
+    def drop(cls, place: StorePlace) -> None:
+        """Remove the folder."""
+        shutil.rmtree(place.folder, ignore_errors=True)
+
+    @classmethod
+    def create(cls, place: StorePlace, schema: pa.Schema) -> LanceStore:
         """Make an empty store, in place of one that a crash left empty."""
+        folder = place.folder
         begun = folder.with_name(f".{folder.name}.part")
         with translating(folder, lambda: False):
             for leftover in (begun, folder):
@@ -95,14 +106,15 @@ class LanceStore:
                 ledger.seal()
             begun.rename(folder)
             fsync_path(folder.parent)
-        return cls.open(folder)
+        return cls.open(place)
 
     @classmethod
-    def open(cls, folder: Path, mark: str | None = None) -> LanceStore:
+    def open(cls, place: StorePlace, mark: str | None = None) -> LanceStore:
         """Open a store that always shows the last commit, or a snapshot of the version with a mark.
 
         Raises DamagedArchive when it is not there, OutdatedSnapshot when that version is not.
         """
+        folder = place.folder
         shown = show_table(folder)
         if mark is None:
             return cls(folder, open_table(shown.folder, timedelta(0)), shown=shown)
@@ -116,10 +128,10 @@ class LanceStore:
         return store
 
     @classmethod
-    def repair(cls, folder: Path) -> str | None:
+    def repair(cls, place: StorePlace) -> str | None:
         """Go on from the newest version that is whole, while nobody else may write."""
-        with translating(folder, lambda: False):
-            return repair(Ledger(folder))
+        with translating(place.folder, lambda: False):
+            return repair(Ledger(place.folder))
 
     @property
     def left_out(self) -> str | None:
