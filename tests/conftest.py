@@ -20,6 +20,7 @@ from hypothesis import HealthCheck, settings
 from histoseek.api import Archive
 from histoseek.settings import get_settings
 from histoseek.simulate.cohort_spec import CohortSpec, write_cohort
+from tests.servers.postgres import PostgresServer, start_postgres
 
 pytest.register_assert_rewrite("tests.archive.store_contract", "tests.archive.remote.files_contract")
 
@@ -68,3 +69,10 @@ def indexed(cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     report = Archive.create(path).index([cohort], cohort / "metadata.csv", cohort / "reports.csv")
     assert (report.added, report.refused) == (10, ())
     return path
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server of this test process, with pgvector; tests make archives of their own on it."""
+    with start_postgres() as server:
+        yield server
