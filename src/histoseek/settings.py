@@ -75,6 +75,9 @@ class Settings(BaseSettings):
     )
     trust: bool = Field(default=False, description="Read files of others in this very process, not in a confined one.")
     read_seconds: float = Field(default=300.0, gt=0, description="Time that a confined process may take for one read.")
+    server_seconds: float = Field(
+        default=60.0, gt=0, description="How long an archive's server may be away before a command gives up."
+    )
     language_model_url: str = Field(
         default="", description="OpenAI-compatible address that judges sentences for training; none by default."
     )

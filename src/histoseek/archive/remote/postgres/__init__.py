@@ -1,0 +1,1 @@
+"""PostgreSQL as a server of archives: connections, an archive's files, its write lock, and news of changes."""

@@ -1,0 +1,95 @@
+"""Where on PostgreSQL an archive lies, and how its server is reached."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from histoseek.archive.remote.address import hide_password
+from histoseek.errors import ConfigurationError
+
+Access = Literal["write", "read"]
+
+_ARCHIVE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,49}")
+_FORM = "Write postgresql://[user@]host[:port]/database/archive, with an archive's name of letters, digits, _, - and ."
+
+_PATIENCE: Mapping[str, str | int] = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+    "application_name": "histoseek",
+}
+"""A host that went silent is noticed after some ten seconds, not after hours."""
+
+_SESSION: Mapping[str, str | int] = {
+    "client_encoding": "UTF8",
+    "TimeZone": "UTC",
+    "lock_timeout": "5s",
+    "statement_timeout": "15min",
+    "idle_in_transaction_session_timeout": "60s",
+    "tcp_keepalives_idle": 5,
+    "tcp_keepalives_interval": 2,
+    "tcp_keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+    "synchronize_seqscans": "off",
+}
+"""The same in the other direction: what a client held that went silent is free again after that long."""
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresPlace:
+    """An archive on a server; address: as it may be shown; replicas: whether standbys are read where there are any."""
+
+    address: str
+    archive: str
+    replicas: bool
+    connection: Mapping[str, str | int] = field(repr=False)
+
+    @classmethod
+    def parse(cls, address: str) -> PostgresPlace:
+        """Raises ConfigurationError, which shows no password."""
+        shown = hide_password(address)
+        parts = urlsplit(address)
+        database, _, archive = unquote(parts.path.lstrip("/")).partition("/")
+        if not database or not _ARCHIVE.fullmatch(archive):
+            raise ConfigurationError(shown, "this address names no database and archive", _FORM)
+        parameters = dict(parse_qsl(parts.query, keep_blank_values=True))
+        hosts = parts.netloc.rpartition("@")[2].split(",")
+        replicas = parameters.pop("replicas", "true" if len(hosts) > 1 else "false").lower() in ("true", "1", "yes")
+        rest = f"postgresql://{parts.netloc}/{parts.path.lstrip('/').partition('/')[0]}?{urlencode(parameters)}"
+        try:
+            given = conninfo_to_dict(rest)
+        except psycopg.ProgrammingError as error:
+            reason = str(error).splitlines()[0]
+            raise ConfigurationError(shown, f"this address can't be read ({hide_password(reason)})", _FORM) from None
+        return cls(shown, archive, replicas, {name: value for name, value in given.items() if value is not None})
+
+    @property
+    def schema(self) -> str:
+        """Of the database, where all of the archive lies."""
+        return f"histoseek_{self.archive}"
+
+    @property
+    def has_many_hosts(self) -> bool:
+        """Whether another host may take over from the one that writes."""
+        return "," in str(self.connection.get("host", ""))
+
+    def make_conninfo(self, access: Access) -> str:
+        """What `psycopg.connect` takes; it may hold a password."""
+        arguments = {**_PATIENCE, **self.connection}
+        settings = " ".join(f"-c {name}={value}" for name, value in _SESSION.items())
+        arguments["options"] = f"{settings} {arguments.get('options', '')}".strip()
+        if access == "write":
+            arguments.setdefault("target_session_attrs", "read-write" if self.has_many_hosts else "any")
+        elif self.replicas:
+            arguments["target_session_attrs"] = "prefer-standby"
+            arguments.setdefault("load_balance_hosts", "random")
+        return make_conninfo("", **arguments)
