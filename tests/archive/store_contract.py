@@ -30,7 +30,7 @@ from histoseek.archive.filters.expression import (
     one_of,
 )
 from histoseek.archive.schema import ANALYSER_KEY, LanguageVectors, StoredSlide, make_slides_schema, to_slides, to_table
-from histoseek.archive.stores.base import ROW, Engine, Store, StorePlace
+from histoseek.archive.stores.base import ROW, Engine, Store, StorePlace, TracksRows
 from histoseek.errors import DamagedArchive
 from tests.archive.tables import DIMENSION
 from tests.archive.test_store import make_slide, same
@@ -310,3 +310,53 @@ def test_many_tokens_are_weighed_like_few(store: Store) -> None:
     many = store.text({**weights, **{f"none{number}": 0.2 for number in range(60)}}, 12, None)
     assert {hit.slide_id: pytest.approx(hit.score, rel=1e-4) for hit in many} == sums
     assert [hit.slide_id for hit in many] == [hit.slide_id for hit in few]
+
+
+def rows_by_number(store: Store) -> dict[int, str]:
+    return dict(scanned(store, None, ROW, "slide_id"))  # type: ignore[arg-type]
+
+
+def test_changes_tell_the_rows_of_one_version_from_those_of_any_other(store: Store) -> None:
+    if not isinstance(store, TracksRows):
+        pytest.skip("the engine does not track rows")
+    put(store, *(slide(number) for number in range(8)))
+    seen: list[tuple[str, dict[int, str]]] = []
+    for step in range(6):
+        if step == 1:
+            store.delete(["s01"])
+        elif step == 2:
+            put(store, slide(2, report="new"), slide(20))
+        elif step == 3:
+            store.optimize()
+        elif step == 4:
+            rows = pa.table({"slide_id": ["s03"], "report_tokens": [" fatty "]})
+            store.fill(rows)
+        elif step == 5:
+            store.erase()
+        view = store.snapshot()
+        assert isinstance(view, TracksRows)
+        own = rows_by_number(view)
+        for mark, before in [*seen, (view.rows_mark, own)]:
+            changes = view.changes_since(mark)
+            assert changes is not None
+            ended, added = set(changes.ended.tolist()), set(changes.added.tolist())
+            assert own.keys() == (before.keys() - ended) | added
+            assert added <= own.keys()
+            assert all(own[number] == before[number] for number in before.keys() - ended)
+            assert not (added & before.keys()) - ended
+        assert not view.changes_since(view.rows_mark).added.size
+        seen.append((view.rows_mark, own))
+    assert store.snapshot().changes_since("nonsense") is None
+
+
+def test_a_row_that_is_written_again_is_told_as_changed(store: Store) -> None:
+    if not isinstance(store, TracksRows):
+        pytest.skip("the engine does not track rows")
+    put(store, *(slide(number) for number in range(40)))
+    mark = store.snapshot().rows_mark
+    put(store, slide(7, organ="liver"))
+    view = store.snapshot()
+    changes = view.changes_since(mark)
+    added = {rows_by_number(view)[number] for number in changes.added.tolist()}
+    assert added == {"s07"}
+    assert changes.ended.size == 1

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 import pyarrow as pa
@@ -147,6 +147,33 @@ class Store(Protocol):
 
         Takes about as long as writing the store anew. Killed, it is done again by the next call.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class RowChanges:
+    """What tells one version's rows from those of another: numbers of rows, uint64, in no order.
+
+    added: of rows of the one that the other does not have, or not as they are now; ended: of rows of the other that the
+    one does not have as they were. A row whose content changed under its number is in both. ended may name numbers
+    that neither has.
+    """
+
+    added: NDArray[np.uint64]
+    ended: NDArray[np.uint64]
+
+
+@runtime_checkable
+class TracksRows(Protocol):
+    """A store that can tell cheaply how a version's rows differ from those of another: then what ranking keeps of a
+    large archive is brought up to date by the difference, not read anew. Of snapshots only."""
+
+    @property
+    def rows_mark(self) -> str:
+        """What `changes_since` will have to know of this version, however long after, on any machine."""
+
+    def changes_since(self, rows_mark: str) -> RowChanges | None:
+        """How this version's rows differ from those of the version with a mark, older or newer; None where that can't
+        be told any more, as of another store's."""
 
 
 @dataclass(frozen=True, slots=True)

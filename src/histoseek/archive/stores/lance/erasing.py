@@ -10,7 +10,7 @@ import numpy as np
 
 from histoseek.archive.stores.lance.engine import TABLE
 
-_ROWS_OF_PART = 32
+ROWS_OF_PART = 32
 """Bits of a row's number that count rows within a part of the table (a fragment); those above are the part's number."""
 
 _ROWS_AT_ONCE = 16384
@@ -23,7 +23,7 @@ def rewrite_parts(table: Any, folder: Path) -> None:
     its own compaction passes parts over that lack less than a tenth. Some rows a commit, which bounds the memory."""
     rows = table.search().select(["_rowid"]).limit(None).to_arrow()["_rowid"].to_numpy()
     lacking = np.array(sorted(_list_lacking(folder)), np.uint64)
-    moved = np.sort(rows[np.isin(rows >> np.uint64(_ROWS_OF_PART), lacking)])
+    moved = np.sort(rows[np.isin(rows >> np.uint64(ROWS_OF_PART), lacking)])
     for start in range(0, len(moved), _ROWS_AT_ONCE):
         some = moved[start : start + _ROWS_AT_ONCE]
         table.update(where=f"_rowid >= {some[0]} AND _rowid <= {some[-1]}", values_sql={"slide_id": "slide_id"})

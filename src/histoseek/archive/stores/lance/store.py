@@ -19,7 +19,17 @@ from numpy.typing import NDArray
 
 from histoseek.archive.filters.expression import NO_REPORT, Expression, one_of
 from histoseek.archive.schema import VECTOR_COLUMNS
-from histoseek.archive.stores.base import ROW, Capabilities, Neighbour, StorePlace, StoreStats, TextHit, VectorColumn
+from histoseek.archive.stores.base import (
+    ROW,
+    Capabilities,
+    Neighbour,
+    RowChanges,
+    StorePlace,
+    StoreStats,
+    TextHit,
+    VectorColumn,
+)
+from histoseek.archive.stores.lance.changes import compare_rows, read_fragments, write_mark
 from histoseek.archive.stores.lance.dialect import to_sql
 from histoseek.archive.stores.lance.engine import TABLE, lancedb, open_table
 from histoseek.archive.stores.lance.erasing import rewrite_parts
@@ -35,6 +45,7 @@ from histoseek.archive.stores.lance.recovery import (
     show_table,
 )
 from histoseek.archive.stores.lance.vectors import MOST_BYTES, HeldVectors
+from histoseek.archive.stores.lance.versions import Fragment
 from histoseek.errors import OutdatedSnapshot
 from histoseek.files import fsync_path, make_folder
 from histoseek.settings import get_settings
@@ -156,6 +167,16 @@ class LanceStore:
         if self._version not in times:
             raise OutdatedSnapshot(self._folder.parent)
         return f"{self._version}@{times[self._version].timestamp()}"
+
+    @property
+    def rows_mark(self) -> str:
+        """The parts of the table."""
+        return write_mark(self._fragments)
+
+    def changes_since(self, rows_mark: str) -> RowChanges | None:
+        """By the parts that both versions have, and the rows that are left of them."""
+        rows = pa.Table.from_batches(self.scan([ROW], None))[ROW].to_numpy()
+        return compare_rows(rows_mark, self._fragments, rows)
 
     @property
     def schema(self) -> pa.Schema:
@@ -295,6 +316,12 @@ class LanceStore:
     def _version(self) -> int:
         """Of a store that stays as it is."""
         return self._latest()
+
+    @cached_property
+    def _fragments(self) -> tuple[Fragment, ...]:
+        """Of a store that stays as it is."""
+        with self._reading(None):
+            return read_fragments(self._shown.folder, self._version)
 
     @cached_property
     def _schema(self) -> pa.Schema:

@@ -33,14 +33,28 @@ Fields = dict[int, list["int | bytes"]]
 
 
 @dataclass(frozen=True, slots=True)
+class Fragment:
+    """A part of a table: its number, how many rows it had when it was written, the names of the files of its columns.
+
+    Rows are numbered by part and place. Files never change, and no two have the same name.
+    """
+
+    number: int
+    rows: int
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TableVersion:
     """What a version needs, as its manifest has it.
 
-    files: paths in the store's folder; indexes: names of the indexes' folders.
+    files: paths in the store's folder; indexes: names of the indexes' folders; fragments: the parts that its rows lie
+    in.
     """
 
     files: frozenset[str]
     indexes: frozenset[str]
+    fragments: tuple[Fragment, ...] = ()
 
     @property
     def rows(self) -> frozenset[str]:
@@ -123,11 +137,18 @@ def parse_manifest(content: bytes) -> TableVersion:
         section = manifest.get(6)
         indexes = _read_message(content, _number(section[0])).get(1, []) if section else []
         names = [_name_index(_parse(_bytes(one))) for one in indexes]
-        files = [path for one in manifest.get(2, []) for path in _list_fragment(_parse(_bytes(one)))]
+        parts = [_parse(_bytes(one)) for one in manifest.get(2, [])]
+        files = [path for one in parts for path in _list_fragment(one)]
+        fragments = tuple(map(_read_fragment, parts))
     except (struct.error, IndexError, KeyError) as error:
         raise ValueError("a torn manifest") from error
     transaction = [f"{TRANSACTIONS}{_bytes(one).decode()}" for one in manifest.get(12, [])]
-    return TableVersion(frozenset([*files, *transaction]), frozenset(names))
+    return TableVersion(frozenset([*files, *transaction]), frozenset(names), fragments)
+
+
+def _read_fragment(fragment: Fields) -> Fragment:
+    files = tuple(sorted(_bytes(_parse(_bytes(one))[1][0]).decode() for one in fragment.get(2, [])))
+    return Fragment(_first(fragment, 1), _first(fragment, 4), files)
 
 
 def _list_fragment(fragment: Fields) -> Iterator[str]:
