@@ -210,7 +210,7 @@ class Database:
         try:
             return work()
         except ArchiveError as error:
-            if not isinstance(error.__cause__, errors.UndefinedTable | errors.InvalidSchemaName) or self.exists():
+            if not isinstance(error.__cause__, errors.UndefinedTable | errors.InvalidSchemaName):
                 raise
         self.prepare()
         return work()
