@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from histoseek.archive.calibration_file import Calibration
     from histoseek.archive.indexing.index_request import DataFrame, MetadataRow, PathLike, ReportRow
     from histoseek.archive.indexing.ingest import IndexReport
+    from histoseek.archive.moving.comparison import ArchiveComparison
+    from histoseek.archive.moving.copy import CopyReport
     from histoseek.archive.schema import ColumnType, MetadataValue, SlideRecord
     from histoseek.archive.verification.problems import Verification
     from histoseek.encoders.tile.own import OwnTileEncoder
@@ -416,6 +418,20 @@ class Archive(ArchiveFolder):
         from histoseek.archive.verification.repair import check
 
         return check(self, deep, repair, reporter)
+
+    def copy_to(self, address: str | Path, reporter: Reporter | None = None) -> CopyReport:
+        """Copy it to a folder or an address on a server (`archive.moving.copy`); can be killed and continued."""
+        from histoseek.archive.moving.copy import copy_archive
+        from histoseek.progress import SilentReporter
+
+        return copy_archive(self, address, reporter or SilentReporter())
+
+    def compare_with(self, other: Archive, reporter: Reporter | None = None) -> ArchiveComparison:
+        """How another archive differs from it, in rows, features and files (`archive.moving.comparison`)."""
+        from histoseek.archive.moving.comparison import compare_archives
+        from histoseek.progress import SilentReporter
+
+        return compare_archives(self, other, reporter or SilentReporter())
 
 
 def _make_query(query: SourceLike | Query | None, like: str | None, text: str | None) -> Query:

@@ -65,7 +65,12 @@ def read_checked_json(path: Path) -> dict[str, Any]:
 
     Raises OSError, and ValueError where a byte of it is not what was written.
     """
-    return _unseal(path.read_bytes(), _FILE_END, _FILE_DIGITS)
+    return parse_checked_json(path.read_bytes())
+
+
+def parse_checked_json(data: bytes) -> dict[str, Any]:
+    """The object in the bytes of such a file; raises ValueError."""
+    return _unseal(data, _FILE_END, _FILE_DIGITS)
 
 
 def format_checked_line(content: Mapping[str, object]) -> str:

@@ -11,6 +11,7 @@ from histoseek._version import __version__
 from histoseek.cli.adapt_text import adapt_text
 from histoseek.cli.adapt_tiles import adapt_tiles
 from histoseek.cli.align import align
+from histoseek.cli.archive_moves import archive
 from histoseek.cli.archive_warnings import warning_of_damage
 from histoseek.cli.calibrate import calibrate
 from histoseek.cli.encoders import encoders
@@ -71,6 +72,7 @@ for command in (
 ):
     app.command(help=_join_lines(command))(warning_of_damage(erasing_what_is_due(command)))
 app.command("list")(warning_of_damage(erasing_what_is_due(list_slides)))
+app.add_typer(archive, name="archive")
 app.add_typer(encoders, name="encoders")
 app.add_typer(weights, name="weights")
 app.add_typer(reports, name="reports")

@@ -74,6 +74,11 @@ def list_altered(rows: pa.Table) -> list[tuple[str, ...]]:
     ]
 
 
+def digest_rows(rows: pa.Table) -> Iterator[bytes]:
+    """By whole row, its checksums as they would be now."""
+    return (b"".join(digests) for digests in _digest_rows(rows))
+
+
 def find_signature_digest(sums: bytes | None) -> bytes | None:
     """Of the checksums of a row that of its vectors, None where there are none or they were altered."""
     digest = _split(sums)[PARTS.index(SIGNATURE)] if sums else _ALTERED

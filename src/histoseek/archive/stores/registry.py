@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import pyarrow as pa
+
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.archive.remote.address import ArchiveAddress
 from histoseek.archive.report_index import make_analyser_mark, make_record_mark
@@ -48,6 +50,16 @@ def open_slides(layout: ArchiveLayout, mark: str | None = None) -> SlideTable:
 def has_slides(layout: ArchiveLayout) -> bool:
     """Whether an archive's embedding space has a store."""
     return _engine(layout).exists(_place(layout))
+
+
+def open_store(layout: ArchiveLayout, mark: str | None = None) -> Store:
+    """The rows of an archive's embedding space as they lie there, for what moves them; else as `open_slides`."""
+    return _engine(layout).open(_place(layout), mark)
+
+
+def create_store(layout: ArchiveLayout, schema: pa.Schema) -> Store:
+    """Make an empty store that can take the rows of another one, of whatever engine; schema: of that."""
+    return _engine(layout).create(_place(layout), schema)
 
 
 def drop_slides(layout: ArchiveLayout) -> None:
