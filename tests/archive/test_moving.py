@@ -15,7 +15,9 @@ import pytest
 
 from histoseek.api import Archive
 from histoseek.archive.moving.files import FolderFiles
+from histoseek.archive.reencode import reencode
 from histoseek.archive.remote.base import FileStamp
+from histoseek.archive.space_folders import SpaceChange
 from histoseek.archive.stores.lance.store import LanceStore
 from histoseek.encoders.recipe import Recipe
 from histoseek.errors import ArchiveError, ArchiveNotFound
@@ -34,7 +36,7 @@ def describe(stem: str) -> dict[str, object]:
 
 @pytest.fixture(scope="module")
 def features(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_feature_files(tmp_path_factory.mktemp("features"), STEMS, tiles=12, dimension=16)
+    return write_feature_files(tmp_path_factory.mktemp("moving") / "features", STEMS, tiles=12, dimension=16)
 
 
 @pytest.fixture
@@ -56,7 +58,7 @@ def require_same(archive: Archive, copy: Archive) -> None:
     assert archive.compare_with(copy).is_same
     assert list(archive) == list(copy)
     for stem in ("slide-00", "slide-11"):
-        results = [one.search(like=stem, exact=True, top=10).results for one in (archive, copy)]
+        results = [one.search(like=stem, exact=True, k=10).results for one in (archive, copy)]
         assert [(r.slide_id, r.score) for r in results[0]] == [(r.slide_id, r.score) for r in results[1]]
     assert copy.verify(deep=True).problems == archive.verify(deep=True).problems
 
@@ -69,7 +71,7 @@ def test_a_copy_is_the_same_archive(archive: Archive, tmp_path: Path, features: 
     copy = Archive.open(tmp_path / "b")
     require_same(archive, copy)
     assert copy.pending_erasure == archive.pending_erasure
-    assert not [path for path in copy.path.rglob("*.safetensors") if path.parent.parent == copy.layout.bags][19:]
+    assert len(list(copy.layout.bags.rglob("*.safetensors"))) == 19
     again = copy.index([features], [describe(stem) for stem in STEMS])
     assert (again.added, again.updated) == (4, 0)
     assert "slide-03" not in copy
@@ -183,9 +185,6 @@ def test_a_copy_of_another_space_takes_the_place_of_what_was_begun(
 ) -> None:
     with stopping(monkeypatch, 25), pytest.raises(Stopped):
         archive.copy_to(tmp_path / "b")
-    from histoseek.archive.reencode import reencode
-    from histoseek.archive.space_folders import SpaceChange
-
     reencode(archive, SpaceChange(untrained=True))
     archive.copy_to(tmp_path / "b")
     require_same(archive, Archive.open(tmp_path / "b"))
@@ -262,12 +261,8 @@ def test_the_commands(archive: Archive, tmp_path: Path) -> None:
     copied = histoseek("archive", "copy", archive.path, tmp_path / "b")
     assert copied.returncode == 0, copied.stderr
     assert copied.stdout.startswith("19 slides copied and compared in ")
-    same = histoseek("archive", "check", archive.path, tmp_path / "b", "--json")
-    assert (same.returncode, json.loads(same.stdout)["same"]) == (0, True)
     Archive.open(tmp_path / "b").remove(["slide-00"])
-    other = histoseek("archive", "check", archive.path, tmp_path / "b")
-    assert other.returncode == 1
-    assert "1 slides are missing" in other.stdout
-    assert "slide-00" not in copied.stderr + other.stdout
+    other = histoseek("archive", "check", archive.path, tmp_path / "b", "--json")
+    found = json.loads(other.stdout)
+    assert (other.returncode, found["same"], found["missing"]) == (1, False, ["slide-00"])
     assert "exists already" in refused("archive", "copy", archive.path, tmp_path / "b")
-    assert "no archive" in refused("archive", "copy", tmp_path / "none", tmp_path / "c")

@@ -28,7 +28,7 @@ class CopyMarker:
 
 def read_marker(files: ArchiveFiles) -> CopyMarker | None:
     """What an unfinished copy is made of; None where none lies, or what says so can't be read."""
-    with suppress(FileNotFoundError, ValueError, TypeError):
+    with suppress(FileNotFoundError, NotADirectoryError, ValueError, TypeError):
         return CopyMarker(**parse_checked_json(files.read(MARKER)))
     return None
 
