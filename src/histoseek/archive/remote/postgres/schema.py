@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
@@ -58,8 +60,7 @@ def make_lock_key(name: str) -> int:
 def make_schema(connection: Connection, schema: str) -> None:
     """Make what an archive needs beside its rows, where it is not there; in one transaction."""
     name = sql.Identifier(schema)
-    with connection.transaction():
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", (make_lock_key(f"{schema}/make"),))
+    with _lock_making(connection, schema), connection.transaction():
         connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(name))
         if connection.execute("SELECT to_regclass(%s)", (f'"{schema}".state',)).fetchone() != (None,):
             return
@@ -70,8 +71,7 @@ def make_schema(connection: Connection, schema: str) -> None:
 
 def drop_schema(connection: Connection, schema: str) -> None:
     """Remove all of an archive, and tell those who listen."""
-    with connection.transaction():
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", (make_lock_key(f"{schema}/make"),))
+    with _lock_making(connection, schema), connection.transaction():
         connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema)))
         connection.execute("SELECT pg_notify(%s, '')", (schema,))
 
@@ -130,6 +130,18 @@ def check_server(connection: Connection, address: str) -> None:
     if tuple(int(part) for part in version.split(".")[:2]) < LEAST_VECTOR:
         what = f"the database's extension vector is {version}, {least} or newer is needed"
         raise ServerUnsuited(address, what, "Update pgvector, then run: ALTER EXTENSION vector UPDATE")
+
+
+@contextmanager
+def _lock_making(connection: Connection, schema: str) -> Iterator[None]:
+    """Hold off others who make or drop a schema; before a transaction begins, which else may not see what they made."""
+    key = make_lock_key(f"{schema}/make")
+    connection.execute("SELECT pg_advisory_lock(%s)", (key,))
+    try:
+        yield
+    finally:
+        if not connection.broken:
+            connection.execute("SELECT pg_advisory_unlock(%s)", (key,))
 
 
 def _parse_state(row: tuple[object, ...]) -> ArchiveState:
