@@ -67,6 +67,9 @@ class Settings(BaseSettings):
     cache_mb: int = Field(
         default=2048, ge=0, description="Memory for the arrays that ranking needs; larger ones are memory-mapped."
     )
+    bag_cache_mb: int = Field(
+        default=4096, ge=0, description="Disk space for tile features of archives on servers that are kept here."
+    )
     read_memory_mb: int = Field(
         default=4096, ge=16, description="Memory that one file may take when it is read; what declares more is refused."
     )

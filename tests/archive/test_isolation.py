@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from histoseek.api import Archive
-from histoseek.archive.indexing import bag_providers, ingest
+from histoseek.archive import bags, ingest
 from histoseek.archive.indexing.ingest import IndexReport
 from histoseek.archive.schema import StoredSlide
 from histoseek.archive.stores.slides import SlideTable
@@ -91,14 +91,14 @@ def test_a_slide_that_cannot_be_signed_or_read(features: Path, tmp_path: Path, m
 
 
 def test_a_bag_that_cannot_be_written(features: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    save = bag_providers.save_bag
+    save = bags.save_bag
 
     def choosy(bag: Any, origin: Any, path: Path) -> None:
         if path == archive.layout.bag("s2"):
             raise OSError(36, "File name too long")
         save(bag, origin, path)
 
-    monkeypatch.setattr(bag_providers, "save_bag", choosy)
+    monkeypatch.setattr(bags, "save_bag", choosy)
     archive = feature_archive(tmp_path / "archive")
     report = archive.index([features])
     assert (report.added, refused_names(report)) == (7, [("s2.h5", "UnreadableSlide")])
@@ -110,7 +110,7 @@ def test_what_is_ready_when_the_disk_is_full_is_committed(
 ) -> None:
     archive = feature_archive(tmp_path / "archive")
     archive.index([features / "s0.h5", features / "s1.h5"])
-    save = bag_providers.save_bag
+    save = bags.save_bag
 
     def fill(bag: Any, origin: Any, path: Path) -> None:
         if path == archive.layout.bag("s6"):
@@ -118,7 +118,7 @@ def test_what_is_ready_when_the_disk_is_full_is_committed(
         save(bag, origin, path)
 
     with monkeypatch.context() as patch:
-        patch.setattr(bag_providers, "save_bag", fill)
+        patch.setattr(bags, "save_bag", fill)
         with pytest.raises(DiskFull):
             archive.index([features])
     assert [record.slide_id for record in archive.records()] == ["s0", "s1", "s2", "s3", "s4", "s5"]

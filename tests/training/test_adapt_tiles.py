@@ -21,7 +21,6 @@ pytest.importorskip("efficientnet_lite_pytorch")
 
 from histoseek.api import Archive  # noqa: E402
 from histoseek.cli.app import app  # noqa: E402
-from histoseek.encoders.bag import load_bag  # noqa: E402
 from histoseek.encoders.cards.card import Argument  # noqa: E402
 from histoseek.encoders.inventory.adapted_folders import list_adapted, note_adapted  # noqa: E402
 from histoseek.encoders.inventory.listing import list_encoders  # noqa: E402
@@ -301,7 +300,7 @@ def test_tiles_are_read_again_and_kept(archive: Archive, network: SplitNetwork, 
         compute_activations(network, slides, 2, 2, 0, tmp_path, Interrupting(2))
     found = compute_activations(network, slides, 2, 2, 0, tmp_path, SilentReporter())
     assert found.values.shape == (4, 2, 192, 7, 7)
-    bag = load_bag(slides[0].bag)
+    bag = slides[0].bag.load()
     again = tail_of(network, found.values[:1, 0])
     assert np.abs(again - bag.features[:1]).max() < 1e-2 * np.abs(bag.features).max()
     assert np.abs(found.values[:, 0] - found.values[:, 1]).max() > 0.1

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+from histoseek.archive.bags import BagStore
 from histoseek.archive.calibration_file import Calibration
 from histoseek.archive.erasure.erase import bury, drop, erase
 from histoseek.archive.erasure.pending import PendingErasure, read_pending
@@ -85,7 +86,7 @@ class ArchiveFolder:
     other processes have done to it; reads that belong together go through `read`, or through a `snapshot`.
     """
 
-    path: Path
+    place: ArchiveLayout
     _opened: OpenSpace | None
     repaired: str | None = None
 
@@ -94,10 +95,10 @@ class ArchiveFolder:
         raise InputError(name, "is not made by calling it", f"Use {name}.open({path}), or {name}.create for a new one")
 
     @classmethod
-    def _make(cls, path: Path, opened: OpenSpace | None) -> Self:
+    def _make(cls, place: ArchiveLayout, opened: OpenSpace | None) -> Self:
         """opened: None where it is to be opened when it is first read."""
         archive = cls.__new__(cls)
-        archive.path = path
+        archive.place = place
         archive._opened = opened
         return archive
 
@@ -121,23 +122,39 @@ class ArchiveFolder:
         """
         address = ArchiveAddress.parse(path)
         new = settle_new_archive(recipe, weights, encoder, slide_encoder, text_encoder)
-        layout = ArchiveLayout(address.folder, address=address.text if address.is_remote else "")
-        if not layout.is_free:
-            raise ArchiveError(str(path), "exists already and is not empty", "Choose another folder")
-        with as_archive_errors(layout.root):
-            make_folder(layout.root)
-            if new.weights:
-                save_weights(new.weights, layout.weights)
-        write_manifest(layout, create_manifest(new.recipe, new.slide_encoder, new.text_encoder))
-        return cls._make(layout.root, OpenSpace.open(layout.root))
+        layout = ArchiveLayout.of(address)
+        with layout.copy.writing() if layout.copy else nullcontext():
+            if not layout.is_free:
+                raise ArchiveError(layout.name, "exists already and is not empty", "Choose another folder")
+            with as_archive_errors(layout.root):
+                make_folder(layout.root)
+                if new.weights:
+                    save_weights(new.weights, layout.weights)
+            write_manifest(layout, create_manifest(new.recipe, new.slide_encoder, new.text_encoder))
+        return cls._make(layout, OpenSpace.open(layout))
 
     @classmethod
     def open(cls, path: Path | str) -> Self:
         """Open an archive; raises ArchiveNotFound, DamagedArchive, ConfigurationError for an address of no store."""
-        address = ArchiveAddress.parse(path)
-        if not address.folder.is_dir():
-            raise ArchiveNotFound(path)
-        return cls._make(address.folder, OpenSpace.open(address.folder))
+        layout = ArchiveLayout.of(ArchiveAddress.parse(path))
+        if not (layout.copy.exists() if layout.copy else layout.root.is_dir()):
+            raise ArchiveNotFound(layout.name)
+        return cls._make(layout, OpenSpace.open(layout))
+
+    @property
+    def path(self) -> Path:
+        """The folder where its files are worked with on this machine: of an archive in a folder that itself."""
+        return self.place.root
+
+    @property
+    def short_name(self) -> str:
+        """The last part of its address."""
+        return self.place.short_name
+
+    @property
+    def address(self) -> str:
+        """Where it lies, as it may be shown: its folder, or its address on a server without a password."""
+        return self.place.name
 
     @property
     def is_snapshot(self) -> bool:
@@ -165,7 +182,7 @@ class ArchiveFolder:
         while True:
             opened = self._now()
             try:
-                return do(self if opened.stays else self._make(self.path, opened.view()))
+                return do(self if opened.stays else self._make(self.place, opened.view()))
             except (HistoseekError, OSError) as error:
                 is_outdated = isinstance(error, OutdatedSnapshot) or (
                     not isinstance(error, InputError) and opened.is_gone
@@ -176,8 +193,8 @@ class ArchiveFolder:
                     raise
                 tries -= 1
                 if not tries:
-                    raise OutdatedSnapshot(self.path) from error
-            self._opened = OpenSpace.open(self.path, None if is_replaced else opened)
+                    raise OutdatedSnapshot(self.address) from error
+            self._opened = OpenSpace.open(self.place, None if is_replaced else opened)
 
     def _now(self) -> OpenSpace:
         """What is open of the archive, opened anew where others have changed it as a whole."""
@@ -185,7 +202,7 @@ class ArchiveFolder:
         if opened is not None and opened.stays:
             return opened if opened.process == os.getpid() else self._reopen(opened)
         if opened is None or not opened.is_current:
-            opened = self._opened = OpenSpace.open(self.path, opened)
+            opened = self._opened = OpenSpace.open(self.place, opened)
         return opened
 
     def _reopen(self, opened: OpenSpace) -> OpenSpace:
@@ -201,6 +218,11 @@ class ArchiveFolder:
     def layout(self) -> ArchiveLayout:
         """Where its files lie."""
         return self._now().layout
+
+    @property
+    def bags(self) -> BagStore:
+        """The tile features of its slides."""
+        return BagStore(self.layout)
 
     @property
     def recipe(self) -> Recipe:
@@ -238,7 +260,7 @@ class ArchiveFolder:
             return load(opened.models)
         except (HistoseekError, OSError) as error:
             if opened.stays and opened.is_gone:
-                raise OutdatedSnapshot(self.path) from error
+                raise OutdatedSnapshot(self.address) from error
             raise
 
     @property
@@ -301,7 +323,7 @@ class ArchiveFolder:
         """Nothing needs to be closed."""
 
     def __repr__(self) -> str:
-        name = f"{type(self).__name__} {str(self.path)!r}"
+        name = f"{type(self).__name__} {self.address!r}"
         try:
             space = self.space
             what = f"{len(self)} slides in {space.slide_encoder}" if space else "empty"
@@ -311,7 +333,7 @@ class ArchiveFolder:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """It is opened anew where it is unpickled, once it is read there; a snapshot keeps to its version."""
-        return _restore, (type(self), self.path, self._now().reopen() if self.is_snapshot else None)
+        return _restore, (type(self), self.place, self._now().reopen() if self.is_snapshot else None)
 
     def records(self, where: Where = None, limit: int | None = None, offset: int = 0) -> list[SlideRecord]:
         """Records that satisfy a filter, by slide id; raises BadFilter."""
@@ -352,13 +374,13 @@ class ArchiveFolder:
         """Put the store in order where a crash left it torn; `warnings` says so from then on."""
         repaired = repair_slides(self.layout) if self.space else None
         if repaired:
-            self.repaired, self._opened = repaired, OpenSpace.open(self.path, self._opened)
+            self.repaired, self._opened = repaired, OpenSpace.open(self.place, self._opened)
             Journal(self.layout).record_repair(repaired)
 
     def require_writable(self) -> None:
         """Raise ArchiveError for a snapshot."""
         if self.is_snapshot:
-            raise ArchiveError(str(self.path), "a snapshot can only be read", "Change the archive that it was taken of")
+            raise ArchiveError(self.address, "a snapshot can only be read", "Change the archive that it was taken of")
 
     def refresh(self) -> None:
         """See that it is still there; raises ArchiveNotFound, DamagedArchive. Reads do so by themselves."""
@@ -383,14 +405,13 @@ class ArchiveFolder:
 
     def _count(self) -> ArchiveStats:
         records = self.records()
-        files = [path for path in self.layout.bags.rglob("*") if path.is_file()]
         return ArchiveStats(
             slides=len(records),
             patients=len({make_patient_key(r.patient_id) for r in records if r.patient_id}),
             cases=len({r.case_id for r in records if r.case_id}),
             tiles=sum(r.tile_count for r in records),
             store=self.store.stats() if self.space else None,
-            bag_bytes=sum(path.stat().st_size for path in files),
+            bag_bytes=self.bags.count_bytes(),
             pending_erasure=self.pending_erasure,
         )
 
@@ -422,7 +443,7 @@ class ArchiveFolder:
         self.require_writable()
         require_spacings(recipe)
         for part, mine, other in self.recipe.list_other_spaces(recipe):
-            raise SpaceMismatch(str(self.path), part, mine, other)
+            raise SpaceMismatch(self.address, part, mine, other)
         if recipe != self.recipe:
             with self.writing():
                 write_manifest(self.layout, replace(self.manifest, recipe=recipe))
@@ -432,9 +453,9 @@ class ArchiveFolder:
         trained = self.layout.weights.is_file()
         mine = load_card(self.layout.weights).fingerprint if trained else "none"
         if weights and weights.card.fingerprint != mine:
-            raise SpaceMismatch(str(self.path), "slide encoder", self.manifest.slide_encoder, weights.card.name)
+            raise SpaceMismatch(self.address, "slide encoder", self.manifest.slide_encoder, weights.card.name)
         if text_encoder not in (None, self.manifest.text_encoder):
-            raise SpaceMismatch(str(self.path), "text encoder", self.manifest.text_encoder, str(text_encoder))
+            raise SpaceMismatch(self.address, "text encoder", self.manifest.text_encoder, str(text_encoder))
 
     def settle_space(self, means: Sequence[BagMean], contexts: Sequence[BagMean] = ()) -> None:
         """Fix the embedding space from the first bags: what its encoder needs, then the empty store, then the manifest.
@@ -471,6 +492,6 @@ class ArchiveFolder:
         write_manifest(self.layout, replace(self.manifest, space=space))
 
 
-def _restore(kind: type[ArchiveFolder], path: Path, opened: OpenSpace | None) -> ArchiveFolder:
+def _restore(kind: type[ArchiveFolder], place: ArchiveLayout, opened: OpenSpace | None) -> ArchiveFolder:
     """An archive that was pickled."""
-    return kind._make(path, opened)
+    return kind._make(place, opened)

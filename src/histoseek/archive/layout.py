@@ -5,12 +5,14 @@ from __future__ import annotations
 import fcntl
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from histoseek.archive.remote.address import ArchiveAddress
+from histoseek.archive.remote.working_copy import WorkingCopy, open_copy
 from histoseek.errors import ArchiveBusy, ArchiveError
-from histoseek.files import as_archive_errors
+from histoseek.files import as_archive_errors, make_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +27,46 @@ class ArchiveLayout:
     number: int = 1
     address: str = ""
 
+    @classmethod
+    def of(cls, address: ArchiveAddress) -> ArchiveLayout:
+        """That of an archive, wherever it lies."""
+        return cls(address.folder, address=address.text if address.is_remote else "")
+
+    @property
+    def name(self) -> str:
+        """What the archive is called in messages: its folder, or its address without a password."""
+        return str(ArchiveAddress.parse(self.address)) if self.address else str(self.root)
+
+    @property
+    def short_name(self) -> str:
+        """The last part of that."""
+        return self.name.partition("?")[0].rstrip("/").rpartition("/")[2] if self.address else self.root.absolute().name
+
+    @property
+    def full_address(self) -> str:
+        """By which it is opened again: with the password where one was given, so neither shown nor logged."""
+        return self.address or str(self.root)
+
+    @property
+    def copy(self) -> WorkingCopy | None:
+        """What keeps the folder in step with a server; None of an archive that lies in its folder."""
+        return open_copy(self.address) if self.address else None
+
+    def refresh(self) -> None:
+        """See what others have changed on a server."""
+        if self.copy:
+            self.copy.refresh()
+
+    def publish(self) -> None:
+        """Let a server have what was changed beside the store, while the write lock is held."""
+        if self.copy:
+            self.copy.publish()
+
     @property
     def is_free(self) -> bool:
         """Whether an archive can be made here: nothing there, but for what a killed creation may have left."""
+        if self.copy:
+            return self.copy.is_free()
         if not self.root.exists():
             return True
         leftover = f".{self.manifest.name}."
@@ -172,10 +211,12 @@ def hold_write_lock(layout: ArchiveLayout) -> Iterator[None]:
     """Hold the archive's write lock; the system frees it when the process dies.
 
     Raises ArchiveBusy when another process holds it, ArchiveReadOnly when the folder can't be written, ArchiveError on
-    file systems that have no locks.
+    file systems that have no locks. On a server its lock is held as well, and what was changed is published at the end.
     """
     try:
         with as_archive_errors(layout.root):
+            if layout.copy:
+                make_folder(layout.root)
             file = layout.lock.open("a")
     except OSError as error:
         raise _make_lock_error(layout, error) from error
@@ -183,12 +224,13 @@ def hold_write_lock(layout: ArchiveLayout) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise ArchiveBusy(layout.root) from error
+            raise ArchiveBusy(layout.name) from error
         except OSError as error:
             raise _make_lock_error(layout, error) from error
-        yield
+        with layout.copy.writing() if layout.copy else nullcontext():
+            yield
 
 
 def _make_lock_error(layout: ArchiveLayout, error: OSError) -> ArchiveError:
     what = f"its lock cannot be taken ({error.strerror})"
-    return ArchiveError(str(layout.root), what, "Write to it where its file system has locks (flock)")
+    return ArchiveError(layout.name, what, "Write to it where its file system has locks (flock)")

@@ -63,6 +63,7 @@ def write_manifest(layout: ArchiveLayout, manifest: Manifest) -> None:
     with as_archive_errors(layout.root):
         for path in (layout.manifest, layout.manifest_copy):
             write_checked_json(path, asdict(manifest))
+    layout.publish()
 
 
 def list_manifest_faults(layout: ArchiveLayout) -> list[str]:
@@ -93,13 +94,13 @@ def _read(layout: ArchiveLayout, path: Path) -> Manifest:
         data = read_checked_json(path)
         if data["format"] > FORMAT:
             what = f"made by a newer histoseek (format {data['format']}, this one reads {FORMAT})"
-            raise ArchiveError(str(layout.root), what, "Update histoseek")
+            raise ArchiveError(layout.name, what, "Update histoseek")
         if data["format"] < _OLDEST:
             what = f"made by an older histoseek (format {data['format']}, this one reads {_OLDEST} to {FORMAT})"
-            raise ArchiveError(str(layout.root), what, "Index the slides into a new archive")
+            raise ArchiveError(layout.name, what, "Index the slides into a new archive")
         space = EmbeddingSpace(**data["space"]) if data["space"] else None
         return Manifest(**{**data, "format": FORMAT, "recipe": Recipe(**data["recipe"]), "space": space})
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise ArchiveNotFound(layout.root) from error
+        raise ArchiveNotFound(layout.name) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DamagedArchive(path, "not a readable manifest") from error

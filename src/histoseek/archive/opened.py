@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TypeVar
 
 from histoseek.archive.calibration_file import Calibration, has_older_calibration, read_calibration
@@ -63,12 +62,12 @@ class SpaceModels:
 class OpenSpace:
     """An archive's embedding space as one state of its manifest has it; the store is opened when first asked for.
 
-    state: of the manifest's file and the store's folder; stays: it shows one version of the store, whose mark may be
-    `pin`, instead of what is newest; kept: what files said that lie beside the store, as far as it stays; process: that
-    opened it, since what a parent has open is of no use to its child.
+    place: of the archive, whatever its space; state: of the manifest's file and the store's folder; stays: it shows one
+    version of the store, whose mark may be `pin`, instead of what is newest; kept: what files said that lie beside the
+    store, as far as it stays; process: that opened it, since what a parent has open is of no use to its child.
     """
 
-    path: Path
+    place: ArchiveLayout
     manifest: Manifest
     state: FileState
     models: SpaceModels
@@ -78,18 +77,19 @@ class OpenSpace:
     process: int = field(default_factory=os.getpid)
 
     @classmethod
-    def open(cls, path: Path, before: OpenSpace | None = None) -> OpenSpace:
+    def open(cls, place: ArchiveLayout, before: OpenSpace | None = None) -> OpenSpace:
         """As the manifest is now; models that were loaded before serve on where they are of the same space.
 
         Raises ArchiveNotFound, DamagedArchive.
         """
-        layout = ArchiveLayout(path)
-        state = read_manifest_state(layout)
-        manifest = read_manifest(layout)
-        state += read_store_state(replace(layout, number=manifest.number))
+        place.refresh()
+        state = read_manifest_state(place)
+        manifest = read_manifest(place)
+        layout = replace(place, number=manifest.number)
+        state += read_store_state(layout)
         if before and before.process == os.getpid() and before.models.serves(manifest):
-            return cls(path, manifest, state, before.models)
-        return cls(path, manifest, state, SpaceModels(replace(layout, number=manifest.number), manifest))
+            return cls(place, manifest, state, before.models)
+        return cls(place, manifest, state, SpaceModels(layout, manifest))
 
     @property
     def layout(self) -> ArchiveLayout:
@@ -155,7 +155,7 @@ class OpenSpace:
 
     def view(self) -> OpenSpace:
         """The same as it is now, staying so: for reads that belong together."""
-        view = OpenSpace(self.path, self.manifest, self.state, self.models, stays=True, process=self.process)
+        view = OpenSpace(self.place, self.manifest, self.state, self.models, stays=True, process=self.process)
         if self.manifest.space is not None:
             view.__dict__["store"] = self.store.snapshot()
         return view
@@ -172,11 +172,12 @@ class OpenSpace:
     def reopen(self) -> OpenSpace:
         """The same for another process, which this one may be by now: nothing is open yet."""
         models = SpaceModels(self.layout, self.manifest)
-        return OpenSpace(self.path, self.manifest, self.state, models, self.stays, self.pin, self.kept)
+        return OpenSpace(self.place, self.manifest, self.state, models, self.stays, self.pin, self.kept)
 
     @property
     def is_current(self) -> bool:
         """Whether manifest and store are as this process opened them; raises ArchiveNotFound, DamagedArchive."""
+        self.layout.refresh()
         state = read_manifest_state(self.layout) + read_store_state(self.layout)
         return state == self.state and self.process == os.getpid()
 
@@ -215,7 +216,7 @@ class OpenSpace:
 def require_space(layout: ArchiveLayout, manifest: Manifest) -> EmbeddingSpace:
     """The space of an archive; raises ArchiveError while it is empty."""
     if manifest.space is None:
-        raise ArchiveError(str(layout.root), "the archive is empty", "Index some slides first")
+        raise ArchiveError(layout.name, "the archive is empty", "Index some slides first")
     return manifest.space
 
 
@@ -224,13 +225,16 @@ def read_manifest_state(layout: ArchiveLayout) -> FileState:
     try:
         return read_file_state(layout.manifest)
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise ArchiveNotFound(layout.root) from error
+        raise ArchiveNotFound(layout.name) from error
     except OSError as error:
         raise DamagedArchive(layout.manifest, "not a readable manifest") from error
 
 
 def read_store_state(layout: ArchiveLayout) -> FileState:
-    """What tells a store from one that took its place: commits leave the folder itself as it is. () where none is."""
+    """What tells a store from one that took its place: commits leave the folder itself as it is. () where none is, and
+    of servers, which tell by themselves."""
+    if layout.address:
+        return ()
     try:
         return read_file_state(layout.store)
     except OSError:

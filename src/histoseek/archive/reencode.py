@@ -89,12 +89,10 @@ class _Run:
 
     def _require_bags(self, records: Sequence[SlideRecord]) -> None:
         """Fail before hours of work when features are missing."""
-        bags = (
-            {} if self.change.keeps_signatures else {r.slide_id: self.archive.layout.bag(r.slide_id) for r in records}
-        )
-        missing = [slide_id for slide_id, bag in bags.items() if not bag.is_file()]
+        needed = [] if self.change.keeps_signatures else [record.slide_id for record in records]
+        missing = self.archive.bags.list_missing(needed)
         if missing:
-            raise UnusableBags(self.archive.path, missing)
+            raise UnusableBags(self.archive.address, missing)
 
     def _fill(self, layout: ArchiveLayout, space: EmbeddingSpace, records: Sequence[SlideRecord]) -> None:
         language = Language(layout, self._text_encoder, space)
@@ -108,7 +106,7 @@ class _Run:
             store.upsert(language.complete(batch))
             self.reporter.advance(len(batch))
         if self._unusable:
-            raise UnusableBags(self.archive.path, self._unusable)
+            raise UnusableBags(self.archive.address, self._unusable)
         store.optimize()
         if language.engine:
             Journal(layout).record_texts(self._text_encoder, language.engine)

@@ -15,8 +15,8 @@ from histoseek.archive.schema import SlideRecord
 from histoseek.archive.space.centre import BagMean
 from histoseek.archive.space.language import Language, add_alignment
 from histoseek.archive.space.new_space import make_space
+from histoseek.archive.stores.registry import drop_slides, list_other_spaces
 from histoseek.encoders.alignment import Alignment
-from histoseek.encoders.bag import load_bag
 from histoseek.encoders.embedding_space import EmbeddingSpace
 from histoseek.encoders.slide.registry import UNTRAINED
 from histoseek.encoders.weights import Weights, card_path, save_weights
@@ -76,7 +76,7 @@ def begin_space(
     unfinished = _read_unfinished(layout)
     if unfinished and unfinished[0] == target:
         return unfinished[1]
-    shutil.rmtree(layout.space, ignore_errors=True)
+    remove_space(layout)
     make_folder(layout.space)
     space = _add_language(archive, layout, change, _make_signature_space(archive, layout, change, records))
     write_checked_json(layout.target, {"target": asdict(target), "space": asdict(space)})
@@ -86,11 +86,17 @@ def begin_space(
 def remove_old_spaces(archive: ArchiveFolder) -> None:
     """Remove the folders of spaces that were left longer ago than any reader is expected to need them."""
     age_s = time.time() - archive.layout.manifest.stat().st_mtime
-    if not archive.layout.spaces.is_dir() or age_s < get_settings().history_minutes * 60:
+    if age_s < get_settings().history_minutes * 60:
         return
-    for folder in archive.layout.spaces.iterdir():
-        if folder.name.isdecimal() and int(folder.name) < archive.manifest.number:
-            shutil.rmtree(folder, ignore_errors=True)
+    for space in list_other_spaces(archive.layout):
+        if space.number < archive.manifest.number:
+            remove_space(space)
+
+
+def remove_space(layout: ArchiveLayout) -> None:
+    """Remove the rows of an embedding space, wherever they lie, and its folder."""
+    drop_slides(layout)
+    shutil.rmtree(layout.space, ignore_errors=True)
 
 
 def _read_unfinished(layout: ArchiveLayout) -> tuple[SpaceTarget, EmbeddingSpace] | None:
@@ -111,14 +117,15 @@ def _make_signature_space(
         return replace(archive.require_space(), text_dimension=0, shared_dimension=0, **none)  # type: ignore[arg-type]
     _copy(archive.layout.context_centre, layout.context_centre)
     _copy(archive.layout.novelty, layout.novelty)  # of tiles, which are not encoded anew
-    paths = [archive.layout.bag(record.slide_id) for record in records]
+    slide_ids = [record.slide_id for record in records]
     if change.weights:
         save_weights(change.weights, layout.weights)
         encoder = change.weights.card.slide_encoder
-        paths = paths[:1] if change.weights.card.architecture.mosaic_size else paths
+        slide_ids = slide_ids[:1] if change.weights.card.architecture.mosaic_size else slide_ids
     else:
         encoder = UNTRAINED.encoder_name
-    space = make_space(archive.recipe, layout, encoder, [BagMean.from_bag(load_bag(path)) for path in paths])
+    means = [BagMean.from_bag(archive.bags.load(slide_id)) for slide_id in slide_ids]
+    space = make_space(archive.recipe, layout, encoder, means)
     old = archive.require_space()
     contexts = {"context_spacing_um_per_px": old.context_spacing_um_per_px, "context_centre": old.context_centre}
     return replace(space, **contexts)  # type: ignore[arg-type]

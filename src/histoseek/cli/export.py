@@ -25,8 +25,6 @@ def export(
     from urllib.parse import quote
 
     from histoseek.api import Archive
-    from histoseek.archive.space.signing import load_context
-    from histoseek.encoders.bag import load_bag
     from histoseek.encoders.features.feature_files import write_features
     from histoseek.files import as_archive_errors, make_folder
     from histoseek.progress import show_progress
@@ -36,11 +34,11 @@ def export(
     with as_archive_errors(folder), show_progress("slides", total=len(records)) as reporter:
         folder.mkdir(parents=True, exist_ok=True)
         for record in records:
-            bag = opened.layout.bag(record.slide_id)
+            stem = opened.layout.bag(record.slide_id).stem
             name = quote(record.slide_id, safe=" ")
-            name = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 17]}-{bag.stem[:16]}"
-            write_features(load_bag(bag), folder / f"{name}.h5")
-            context = load_context(opened.layout, record.slide_id) if opened.recipe.context else None
+            name = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 17]}-{stem[:16]}"
+            write_features(opened.bags.load(record.slide_id), folder / f"{name}.h5")
+            context = opened.bags.load_context(record.slide_id) if opened.recipe.context else None
             if context is not None:
                 make_folder(folder / "context")
                 write_features(context, folder / "context" / f"{name}.h5")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.schema import SlideRecord, StoredSlide, read_value
-from histoseek.encoders.bag import Bag, load_bag
+from histoseek.encoders.bag import Bag
 from histoseek.errors import InputError
 from histoseek.mosaics.distances import SignatureBlock
 from histoseek.reports.privacy.person_names import make_patient_key
@@ -98,7 +98,7 @@ class Cohort:
 
     def bag(self, place: int) -> Bag:
         """The tile features of a slide; raises BadFeatureFile."""
-        return load_bag(self.archive.layout.bag(self.slide_ids[place]))
+        return self.archive.bags.load(self.slide_ids[place])
 
 
 def load_cohort(
@@ -111,21 +111,21 @@ def load_cohort(
     """
     if label_column in PRIVATE_COLUMNS:
         what = f"the column {label_column!r} is not a label, and its values must not be shown"
-        raise InputError(str(archive.path), what, "Name a column of labels with --label")
+        raise InputError(archive.address, what, "Name a column of labels with --label")
     records = archive.store.records(where, None, 0)
     if where is not None and not records:
         raise InputError(f"--where {where!r}", "no slide matches", "Choose another filter")
     labelled_records = tuple(record for record in records if read_value(record, label_column))
     if len(labelled_records) < 2:
         what = f"{len(labelled_records)} slides have a value in the column {label_column!r}"
-        raise InputError(str(archive.path), what, "Name a column of labels with --label")
+        raise InputError(archive.address, what, "Name a column of labels with --label")
     without_patient = [record.slide_id for record in labelled_records if not record.patient_id]
     if without_patient and not patient_is_slide:
         examples = ", ".join(without_patient[:_MOST_EXAMPLES]) + (
             ", ..." if len(without_patient) > _MOST_EXAMPLES else ""
         )
         advice = "Add a patient_id column to the metadata, or say --patient-is-slide if each slide is its own patient"
-        raise InputError(str(archive.path), f"{len(without_patient)} slides have no patient id ({examples})", advice)
+        raise InputError(archive.address, f"{len(without_patient)} slides have no patient id ({examples})", advice)
     return Cohort(archive, labelled_records, label_column, patient_is_slide, len(records) - len(labelled_records))
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek._version import __version__
+from histoseek.archive.bags import StoredBag
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.errors import ArchiveError, InputError
 from histoseek.evaluation.cohort import Cohort, load_cohort
@@ -254,7 +255,7 @@ def _make_map(cohort: Cohort, spec: EvaluationSpec) -> ArchiveMap | None:
 
 def _describe_subject(cohort: Cohort, folds: Sequence[Fold], spec: EvaluationSpec) -> Subject:
     return Subject(
-        archive=cohort.archive.path.name,
+        archive=cohort.archive.short_name,
         space=cohort.archive.require_space().fingerprint,
         label=spec.label,
         classes=cohort.classes,
@@ -357,7 +358,7 @@ def _make_pairs(cohort: Cohort) -> list[TrainingPair]:
             case_id=record.case_id or record.slide_id,
             patient_id=str(cohort.patients[place]),
             report=record.report,
-            bag=cohort.archive.layout.bag(record.slide_id),
+            bag=StoredBag(cohort.archive.layout, record.slide_id),
             diagnosis=cohort.classes[cohort.labels[place]],
         )
         for place, record in enumerate(cohort.records)

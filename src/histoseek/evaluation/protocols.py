@@ -68,9 +68,9 @@ def make_site_codes(cohort: Cohort, column: str) -> Ints:
     missing = sum(site is None for site in sites)
     if missing:
         what = f"{missing} of {len(cohort)} labelled slides have no value in the column {column!r}"
-        raise InputError(str(cohort.archive.path), what, "Fill it in, or name another column with --site-column")
+        raise InputError(cohort.archive.address, what, "Fill it in, or name another column with --site-column")
     if len(set(sites)) < 2:
-        raise InputError(str(cohort.archive.path), f"all slides have the same {column}", "Choose another protocol")
+        raise InputError(cohort.archive.address, f"all slides have the same {column}", "Choose another protocol")
     return make_codes([str(site) for site in sites])
 
 
@@ -78,7 +78,7 @@ def _split_patients(cohort: Cohort, spec: ProtocolSpec, exclusions: tuple[Ints, 
     patients = np.unique(cohort.patients)
     if len(patients) < spec.folds:
         what = f"{len(patients)} patients are too few for {spec.folds} folds"
-        raise InputError(str(cohort.archive.path), what, "Ask for fewer --folds")
+        raise InputError(cohort.archive.address, what, "Ask for fewer --folds")
     order = np.random.default_rng(spec.seed).permutation(patients)
     is_query = [np.isin(cohort.patients, part) for part in np.array_split(order, spec.folds)]
     return tuple(Fold(np.flatnonzero(part), np.flatnonzero(~part), exclusions) for part in is_query)

@@ -281,4 +281,4 @@ def _require_labels(archive: ArchiveFolder, column: str, labelled: _Slides) -> N
         return
     what = f"too few labels to calibrate: {slides} slides of {patients} patients with {classes} different {column}"
     advice = f"At least {MIN_SLIDES} slides of {MIN_PATIENTS} patients with 2 are needed; see also --without-labels"
-    raise ArchiveError(str(archive.path), what, advice)
+    raise ArchiveError(archive.address, what, advice)

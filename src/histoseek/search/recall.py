@@ -69,7 +69,7 @@ def recall(
     answerable = [(fast, exact_) for fast, exact_ in pairs if len(exact_)]
     if not answerable:
         what = "no query finds a slide of another patient"
-        raise ArchiveError(str(archive.path), what, "Index more slides, or use a wider filter")
+        raise ArchiveError(archive.address, what, "Index more slides, or use a wider filter")
     is_exact = archive.store.count(where) <= options.candidate_count
     return replace(_sum_up(answerable, options.k, len(ids), where), is_exact=is_exact)
 

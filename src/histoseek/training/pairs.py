@@ -11,12 +11,13 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from histoseek.archive.bags import StoredBag
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.indexing.metadata_row import TableRow
 from histoseek.archive.indexing.metadata_table import load_table
 from histoseek.archive.schema import SlideRecord
 from histoseek.archive.space.centre import read_centre
-from histoseek.encoders.bag import Bag, load_bag
+from histoseek.encoders.bag import Bag
 from histoseek.encoders.features.confined import find_features, load_features
 from histoseek.encoders.slide.registry import UNTRAINED, find_fitted_family
 from histoseek.encoders.weights import UNKNOWN_ENCODER, FeatureSpace
@@ -32,7 +33,7 @@ _NAMED = 3
 
 @dataclass(frozen=True, slots=True)
 class TrainingPair:
-    """A slide with its report; bag: the file of its tile features.
+    """A slide with its report; bag: its tile features, in a file or in an archive.
 
     diagnosis: a label, for evaluation only; patient_known: False where the case, or the slide, had to stand for the
     patient. Slides of one case share its report; slides of one patient are never split.
@@ -42,7 +43,7 @@ class TrainingPair:
     case_id: str
     patient_id: str
     report: str
-    bag: Path
+    bag: Path | StoredBag
     diagnosis: str = ""
     patient_known: bool = True
 
@@ -112,23 +113,23 @@ def archive_pairs(archive: ArchiveFolder) -> tuple[TrainingPair, ...]:
     with_report = [record for record in archive.records() if (record.report or "").strip()]
     if not with_report:
         advice = "Give reports when indexing: histoseek index SLIDES --reports reports.csv"
-        raise InputError(str(archive.path), "no slide in it has a report", advice)
+        raise InputError(archive.address, "no slide in it has a report", advice)
     pairs = tuple(
         TrainingPair(
             slide_id=record.slide_id,
             case_id=record.case_id or record.slide_id,
             patient_id=find_patient_key(record),
             report=(record.report or "").strip(),
-            bag=archive.layout.bag(record.slide_id),
+            bag=StoredBag(archive.layout, record.slide_id),
             diagnosis=record.diagnosis or "",
             patient_known=bool(record.patient_id),
         )
         for record in with_report
     )
-    missing = [pair.slide_id for pair in pairs if not pair.bag.is_file()]
+    missing = archive.bags.list_missing([pair.slide_id for pair in pairs])
     if missing:
         what = list_ids(missing, "slides without cached features")
-        raise InputError(str(archive.path), what, "Run `histoseek index` on them again")
+        raise InputError(archive.address, what, "Run `histoseek index` on them again")
     return pairs
 
 
@@ -169,8 +170,7 @@ def require_each_once(pairs: Sequence[TrainingPair], where: str) -> None:
 
 def load_pair_bag(pair: TrainingPair) -> Bag:
     """The bag of a pair; raises BadFeatureFile."""
-    cached = pair.bag.suffix == ".safetensors"
-    return load_bag(pair.bag) if cached else load_features(pair.bag, "features").bag
+    return pair.bag.load() if isinstance(pair.bag, StoredBag) else load_features(pair.bag, "features").bag
 
 
 def _from_row(row: TableRow, bag: Path) -> TrainingPair:

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path, PurePath
 
+from histoseek.archive.bags import BagStore
 from histoseek.archive.erasure.pending import clear_pending, note_pending
 from histoseek.archive.erasure.scrub import scrub_journal, scrub_lists, scrub_reading
 from histoseek.archive.erasure.tombstones import read_or_begin_tombstones, read_tombstones, write_tombstones
@@ -13,8 +14,8 @@ from histoseek.archive.journal import Journal
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.archive.schema import SlideRecord
 from histoseek.archive.side_files import SET_ASIDE
+from histoseek.archive.stores.registry import drop_slides, list_other_spaces
 from histoseek.archive.stores.slides import SlideTable
-from histoseek.encoders.bag import load_origin, sidecar_path
 from histoseek.files import as_archive_errors, fsync_path, unlink_durably
 from histoseek.slides.sources.registry import source_name
 
@@ -42,10 +43,7 @@ def drop(layout: ArchiveLayout, store: SlideTable, slide_ids: Sequence[str]) -> 
     """Take slides out with their cached features, while the write lock is held; their bytes wait to be erased."""
     note_pending(layout, removed=len(slide_ids))
     store.delete(slide_ids)
-    for slide_id in slide_ids:
-        for bag in layout.list_bags(slide_id):
-            sidecar_path(bag).unlink(missing_ok=True)
-            bag.unlink(missing_ok=True)
+    BagStore(layout).remove(slide_ids)
     # By their ids as the commits are, until all of them become digests together.
     Journal(layout).record_removal(slide_ids)
 
@@ -60,6 +58,8 @@ def erase(layout: ArchiveLayout, store: SlideTable | None) -> None:
         _remove_other_spaces(layout)
         if store is not None:
             store.erase()
+            if layout.copy:
+                layout.copy.forget_removed()
             # Words that are frequent in reports: measured again by the next search that needs them.
             unlink_durably([layout.chance])
             present = store.slides()
@@ -75,15 +75,16 @@ def _remove_other_spaces(layout: ArchiveLayout) -> None:
 
     Files of others that lie beside them stay.
     """
-    for folder in layout.spaces.iterdir() if layout.spaces.is_dir() else ():
-        if not folder.name.isdecimal() or folder == layout.space:
-            continue
-        if folder.is_symlink():
+    for space in list_other_spaces(layout):
+        if space.space.is_symlink():
             # Where it leads to is not the archive's own.
-            folder.unlink()
-        elif folder.is_dir():
-            shutil.rmtree(folder)
-        fsync_path(layout.spaces)
+            space.space.unlink()
+        else:
+            drop_slides(space)
+            if space.space.is_dir():
+                shutil.rmtree(space.space)
+        if layout.spaces.is_dir():
+            fsync_path(layout.spaces)
 
 
 def _remove_bags(layout: ArchiveLayout, store: SlideTable) -> None:
@@ -91,22 +92,19 @@ def _remove_bags(layout: ArchiveLayout, store: SlideTable) -> None:
     rows = store.columns(["slide_id", "file_fingerprint"], None)
     current = {bag for slide_id in rows["slide_id"].to_pylist() for bag in layout.list_bags(slide_id)}
     contents = set(rows["file_fingerprint"].to_pylist())
-    touched = set()
-    for bag in list(_list_left_bags(layout, current, contents)):
-        sidecar_path(bag).unlink(missing_ok=True)
-        bag.unlink(missing_ok=True)
-        touched.add(bag.parent)
-    for folder in touched:
+    left = list(dict.fromkeys(_list_left_bags(layout, current, contents)))
+    BagStore(layout).remove_files(left)
+    for folder in {bag.parent for bag in left}:
         fsync_path(folder)
 
 
 def _list_left_bags(layout: ArchiveLayout, current: Collection[Path], contents: Collection[str]) -> Iterator[Path]:
-    tombstones = read_or_begin_tombstones(layout)
-    for path in layout.bags.rglob("*"):
+    tombstones, bags = read_or_begin_tombstones(layout), BagStore(layout)
+    for path in bags.list_files():
         bag = path.with_suffix(".safetensors")
-        if bag in current or not path.is_file():
+        if bag in current:
             continue
-        origin = load_origin(bag)
+        origin = bags.read_origin_at(bag)
         if origin is None or origin.file_fingerprint in contents or tombstones.has_content(origin.file_fingerprint):
             yield bag
 

@@ -59,6 +59,7 @@ def note_pending(layout: ArchiveLayout, *, removed: int = 0, replaced: int = 0) 
     data = {**asdict(pending), "since": pending.since.isoformat()}
     with as_archive_errors(layout.root):
         write_checked_json(layout.erasure, data)
+    layout.publish()
 
 
 def clear_pending(layout: ArchiveLayout) -> None:
@@ -66,3 +67,4 @@ def clear_pending(layout: ArchiveLayout) -> None:
     with as_archive_errors(layout.root):
         layout.erasure.unlink(missing_ok=True)
         fsync_path(layout.root)
+    layout.publish()

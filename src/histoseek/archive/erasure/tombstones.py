@@ -129,3 +129,4 @@ def write_tombstones(layout: ArchiveLayout, tombstones: Tombstones) -> None:
     ]
     with as_archive_errors(layout.root):
         write_checked_json(layout.tombstones, {"key": tombstones.key.hex(), "removed": removed})
+    layout.publish()

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
 
+from histoseek.archive.bags import BagStore
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.indexing.feature_agreement import FeatureAgreement, find_agreement
 from histoseek.archive.indexing.plan import PlannedSlide, is_context_current
 from histoseek.archive.indexing.slide_vectors import SlideVectorSource
 from histoseek.archive.layout import ArchiveLayout
-from histoseek.archive.space.signing import load_context
-from histoseek.encoders.bag import Bag, BagOrigin, check_bag, load_bag, load_origin, save_absence, save_bag
+from histoseek.encoders.bag import Bag, BagOrigin, check_bag
 from histoseek.encoders.features.confined import load_features, load_stated_facts
 from histoseek.encoders.features.feature_files import FeatureFile
 from histoseek.encoders.inventory.features_of import require_card_dimension
@@ -110,13 +110,11 @@ class SlideBags:
         """Before the bag itself, whose sidecar says that a slide is complete."""
         if slide.context_recipe is None:
             return
-        origin, path = replace(origin, recipe=slide.context_recipe), self.layout.context_bag(slide.slide_id)
+        origin = replace(origin, recipe=slide.context_recipe)
+        if context is not None:
+            check_bag(context, slide.source.uri)
         with as_archive_errors(self.layout.root):
-            if context is None:
-                save_absence(origin, path)
-            else:
-                check_bag(context, slide.source.uri)
-                save_bag(context, origin, path)
+            BagStore(self.layout).save_context(slide.slide_id, context, origin)
 
 
 @dataclass(frozen=True)
@@ -163,14 +161,15 @@ def agree_on_features(
 
 def find_cached_bag(layout: ArchiveLayout, slide: PlannedSlide) -> CachedBag | None:
     """The cached bag of a slide, None when there is none of this file and recipe, or it is damaged."""
-    path = layout.bag(slide.slide_id)
-    origin = load_origin(path)
+    bags = BagStore(layout)
+    origin = bags.load_origin(slide.slide_id)
     if origin is None or (origin.file_fingerprint, origin.recipe) != (slide.file_fingerprint, slide.recipe):
         return None
     if not is_context_current(layout, slide):
         return None
     try:
-        return CachedBag(load_bag(path), origin, load_context(layout, slide.slide_id) if slide.context_recipe else None)
+        context = bags.load_context(slide.slide_id) if slide.context_recipe else None
+        return CachedBag(bags.load(slide.slide_id), origin, context)
     except BadFeatureFile:
         return None
 
@@ -186,7 +185,7 @@ def reload_bag(layout: ArchiveLayout, slide: PlannedSlide) -> CachedBag:
 def _cache_bag(layout: ArchiveLayout, slide: PlannedSlide, bag: Bag, origin: BagOrigin) -> CachedBag:
     check_bag(bag, slide.source.uri)
     with as_archive_errors(layout.root):
-        save_bag(bag, origin, layout.bag(slide.slide_id))
+        BagStore(layout).save(slide.slide_id, bag, origin)
     return CachedBag(bag, origin)
 
 

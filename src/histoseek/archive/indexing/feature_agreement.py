@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from histoseek.archive.bags import BagStore
 from histoseek.archive.layout import ArchiveLayout
-from histoseek.encoders.bag import load_scale
 from histoseek.encoders.features.facts import UM_PER_PX_AT_1X, FeatureFacts, strip_encoder
 from histoseek.encoders.inventory.features_of import are_features_alike
 from histoseek.encoders.recipe import Recipe
@@ -53,7 +53,7 @@ def find_agreement(
     """
     named = strip_encoder(recipe.encoder)
     encoder = named or _most_common(each.encoder for each in facts.values() if each.encoder) or ""
-    scales = {slide_id: load_scale(layout.bag(slide_id)) for slide_id in slide_ids}
+    scales = BagStore(layout).load_scales(slide_ids)
     spacing = _most_common(round(um_per_px, 3) for um_per_px, _ in scales.values() if um_per_px)
     spacing = spacing or _most_common(round(f.spacing_um_per_px, 3) for f in facts.values() if f.spacing_um_per_px)
     notes = [_NO_NAME] if facts and not named and not encoder else []

@@ -7,13 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 
+from histoseek.archive.bags import BagStore
 from histoseek.archive.indexing.metadata_join import SlideMetadata
 from histoseek.archive.indexing.slide_ids import LONGEST_GIVEN_ID, UnnamedSlide, assign_ids
 from histoseek.archive.journal import SlideRefusal
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.archive.schema import SlideRecord, is_storable
 from histoseek.arguments import settle
-from histoseek.encoders.bag import load_origin
+from histoseek.encoders.bag import BagOrigin
 from histoseek.encoders.recipe import Recipe
 from histoseek.errors import DuplicateSlide, SlideError, UnreadableSlide, UnstorableSlide
 from histoseek.progress import Reporter
@@ -70,6 +71,7 @@ class Planner:
     _current: list[PlannedSlide] = field(default_factory=list)
     _refused: list[SlideRefusal] = field(default_factory=list)
     _placed: dict[str, SlideSource] = field(default_factory=dict)
+    _origins: Mapping[str, BagOrigin | None] = field(default_factory=dict)
 
     def plan(self, fingerprints: Mapping[SlideSource, str | SlideError]) -> IndexPlan:
         """Decide about slides by the fingerprints of their content; those that can't be read are refused."""
@@ -83,6 +85,8 @@ class Planner:
         ids = self._choose_ids(contents)
         in_order = sorted(contents, key=lambda one: (not _is_in_place(one, by_id.get(ids[one])), one.uri))
         by_content = {record.file_fingerprint: record for record in self.records}
+        known = {by_content[content].slide_id for content in contents.values() if content in by_content}
+        self._origins = BagStore(self.layout).load_origins(sorted(known | (set(ids.values()) & set(by_id))))
         for source in in_order:
             content = contents[source]
             spacing = self._find_spacing(source) or self._recall_spacing(by_content.get(content), content)
@@ -152,7 +156,7 @@ class Planner:
     def _is_current(self, slide: PlannedSlide) -> bool:
         if slide.record is None or slide.record.file_fingerprint != slide.file_fingerprint:
             return False
-        origin = load_origin(self.layout.bag(slide.slide_id))
+        origin = self._origins.get(slide.slide_id)
         return origin is not None and origin.recipe == slide.recipe and is_context_current(self.layout, slide)
 
     def _find_spacing(self, source: SlideSource) -> float | None:
@@ -168,7 +172,7 @@ class Planner:
 
     def _recall_spacing(self, record: SlideRecord | None, file_fingerprint: str) -> float | None:
         """As it was given when the archive took these very pixels."""
-        origin = load_origin(self.layout.bag(record.slide_id)) if record else None
+        origin = self._origins.get(record.slide_id) if record else None
         if origin is None or origin.file_fingerprint != file_fingerprint:
             return None
         if origin.given_spacing_um_per_px is not None:
@@ -194,7 +198,7 @@ def is_context_current(layout: ArchiveLayout, slide: PlannedSlide) -> bool:
     """Whether a slide has the bag that it should have at the coarser spacing, or the note that it has none there."""
     if slide.context_recipe is None:
         return True
-    origin = load_origin(layout.context_bag(slide.slide_id))
+    origin = BagStore(layout).load_context_origin(slide.slide_id)
     wanted = slide.file_fingerprint, slide.context_recipe
     return origin is not None and (origin.file_fingerprint, origin.recipe) == wanted
 
@@ -223,8 +227,10 @@ def _fits(source: SlideSource, pattern: str) -> bool:
 def count_outdated(layout: ArchiveLayout, recipe: Recipe, records: Sequence[SlideRecord]) -> int:
     """How many slides have features that the recipe would not make today, so that `index` would encode them again."""
 
+    origins = BagStore(layout).load_origins([record.slide_id for record in records])
+
     def is_outdated(record: SlideRecord) -> bool:
-        origin = load_origin(layout.bag(record.slide_id))
+        origin = origins[record.slide_id]
         spacings = (None, record.spacing_um_per_px, origin.given_spacing_um_per_px if origin else None)
         return origin is None or origin.recipe not in {recipe.fingerprint(spacing) for spacing in spacings}
 

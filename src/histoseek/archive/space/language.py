@@ -37,7 +37,7 @@ class Language:
         encoder = self._load_encoder()
         if self.space.has_texts and encoder.weights_hash != self.space.text_weights:
             parts = self.space.text_weights, encoder.weights_hash
-            raise SpaceMismatch(str(self.layout.root), f"text encoder ({self.spec})", *parts)
+            raise SpaceMismatch(self.layout.name, f"text encoder ({self.spec})", *parts)
         return encoder
 
     @property

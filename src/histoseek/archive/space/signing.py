@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from histoseek.archive.bags import BagStore
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.archive.space.centre import read_centre
-from histoseek.encoders.bag import Bag, is_absent, load_bag
+from histoseek.encoders.bag import Bag
 from histoseek.encoders.embedding_space import EmbeddingSpace
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.slide.base import SlideEncoder
@@ -64,19 +65,11 @@ class Signer:
             raise SpaceMismatch("bag of features", "dimension", str(expected), str(actual))
 
 
-def load_context(layout: ArchiveLayout, slide_id: str) -> Bag | None:
-    """The cached bag of a slide at the coarser spacing, None where it is noted that there is none.
-
-    Raises BadFeatureFile when it is missing, incomplete or altered.
-    """
-    path = layout.context_bag(slide_id)
-    return None if is_absent(path) else load_bag(path)
-
-
 def sign_cached(layout: ArchiveLayout, signer: Signer, slide_id: str) -> Signature:
     """The signature of a slide from its cached bags; raises BadFeatureFile, SpaceMismatch."""
-    context = None if signer.context_centre is None else load_context(layout, slide_id)
-    return signer.sign(load_bag(layout.bag(slide_id)), context)
+    bags = BagStore(layout)
+    context = None if signer.context_centre is None else bags.load_context(slide_id)
+    return signer.sign(bags.load(slide_id), context)
 
 
 def build_signer(layout: ArchiveLayout, space: EmbeddingSpace, recipe: Recipe) -> Signer:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from histoseek.archive.bags import BagStore
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.archive.schema import StoredSlide
 from histoseek.archive.space.language import VectorCache
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.bounds import refusing_exhaustion
-from histoseek.encoders.bag import Bag, load_bag
+from histoseek.encoders.bag import Bag
 from histoseek.encoders.inventory.features_of import find_features_card
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.tile.registry import find_tile_card, load_word_tower
@@ -85,10 +86,10 @@ class WordSpace:
 
     def _make_tiles(self, slide: StoredSlide) -> bytes | None:
         """From the cached features; None where these are missing or damaged, which `verify` tells."""
-        path = self.layout.bag(slide.record.slide_id)
+        bags, path = BagStore(self.layout), self.layout.bag(slide.record.slide_id)
         try:
             with refusing_exhaustion(lambda reason: BadFeatureFile(path, reason)):
-                return self.project(load_bag(path)).pack()
+                return self.project(bags.load(slide.record.slide_id)).pack()
         except BadFeatureFile:
             return None
 
@@ -122,5 +123,5 @@ class WordSpace:
             raise self.fault
         if self.tower is None:
             what = "its tile encoder has no words"
-            raise EncoderError(str(self.layout.root), what, "Index with an encoder that has (docs/encoders.md)")
+            raise EncoderError(self.layout.name, what, "Index with an encoder that has (docs/encoders.md)")
         return self.tower

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import pyarrow as pa
 
@@ -65,6 +66,17 @@ def create_store(layout: ArchiveLayout, schema: pa.Schema) -> Store:
 def drop_slides(layout: ArchiveLayout) -> None:
     """Remove the store of an embedding space that is in use no longer."""
     _engine(layout).drop(_place(layout))
+
+
+def list_other_spaces(layout: ArchiveLayout) -> list[ArchiveLayout]:
+    """Those before the embedding space in use, and one that is being made, as far as anything of them is left."""
+    folders = list(layout.spaces.iterdir()) if layout.spaces.is_dir() else []
+    numbers = {int(one.name) for one in folders if one.name.isdecimal() and (one.is_dir() or one.is_symlink())}
+    if layout.address:
+        # Of a server's rows no folder need be left that names them.
+        beside = (replace(layout, number=layout.number + step) for step in (-1, 1))
+        numbers |= {one.number for one in beside if one.number > 0 and has_slides(one)}
+    return [replace(layout, number=number) for number in sorted(numbers - {layout.number})]
 
 
 def repair_slides(layout: ArchiveLayout) -> str | None:

@@ -7,10 +7,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from histoseek.archive.bags import BagStore
 from histoseek.archive.erasure.pending import read_pending
 from histoseek.archive.erasure.tombstones import read_tombstones
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.archive.manifest import list_manifest_faults
+from histoseek.archive.remote.copy_index import OF_COPY
 from histoseek.archive.side_files import SET_ASIDE, DamagedFile, list_damaged_files
 from histoseek.archive.verification.problems import Problem
 from histoseek.encoders.bag import sidecar_path
@@ -99,4 +101,9 @@ def _is_own(layout: ArchiveLayout, path: Path) -> bool:
 
 
 def _walk(layout: ArchiveLayout) -> list[Path]:
-    return sorted(path for path in layout.root.rglob("*") if not path.is_dir())
+    """All files of the archive's own; of bags on a server also those that are not here."""
+    here = {path for path in layout.root.rglob("*") if not path.is_dir()}
+    if layout.address:
+        here = {path for path in here if not path.is_relative_to(layout.bags) and path.name not in OF_COPY}
+        here |= set(BagStore(layout).list_files())
+    return sorted(here)

@@ -18,7 +18,7 @@ def list_lost(archive: ArchiveFolder, present: Collection[str]) -> list[str]:
         if not missing:
             return []
         # The journal may be of a later state than what is checked; a slide is in the store before it is in there.
-        missing -= set(ArchiveFolder.open(archive.path).store.slides())
+        missing -= set(ArchiveFolder.open(archive.place.full_address).store.slides())
         tombstones = read_tombstones(archive.layout)
     except DamagedArchive:
         return []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -11,6 +10,7 @@ from histoseek.archive.journal import Journal
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.archive.manifest import write_manifest
 from histoseek.archive.schema import StoredSlide
+from histoseek.archive.space_folders import remove_space
 from histoseek.archive.stores.registry import create_slides
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.errors import DamagedArchive
@@ -28,7 +28,7 @@ def rebuild_store(archive: ArchiveFolder, reporter: Reporter) -> int:
     old, space = archive.store.snapshot(), archive.require_space()
     layout = replace(archive.layout, number=archive.manifest.number + 1)
     with as_archive_errors(archive.path):
-        shutil.rmtree(layout.space, ignore_errors=True)
+        remove_space(layout)
         make_folder(layout.space)
         _copy_files(archive.layout, layout)
         new = create_slides(layout, space.dimension, space.mosaic_dimension)

@@ -27,7 +27,6 @@ from histoseek.archive.verification.folder_checks import (
 from histoseek.archive.verification.problems import Mend, Problem, ProblemKind, Verification
 from histoseek.archive.verification.rebuild import rebuild_store
 from histoseek.archive.verification.verify import verify
-from histoseek.encoders.bag import is_absent, load_bag, load_origin, sidecar_path
 from histoseek.errors import BadFeatureFile, DamagedArchive, EncoderError
 from histoseek.files import as_archive_errors, write_atomic
 from histoseek.progress import Reporter, SilentReporter
@@ -110,7 +109,9 @@ def _mend_slides(archive: ArchiveFolder, problems: Sequence[Problem]) -> Iterato
             yield from _mend_rows(archive, rows[start : start + _BATCH], kinds)
     for slide_id in sorted(slide_id for slide_id, own in kinds.items() if "bag" in own):
         # Whole features of another state of a file are better than none as long as the file is out of reach.
-        if not ("file" in kinds[slide_id] and all(map(_is_whole, list_expected_bags(archive, slide_id)))):
+        if not (
+            "file" in kinds[slide_id] and all(map(archive.bags.is_whole_at, list_expected_bags(archive, slide_id)))
+        ):
             yield from _remove_bag(archive, slide_id)
 
 
@@ -135,8 +136,7 @@ _MADE = {SIGNATURE: "its vectors, from its cached features", LANGUAGE: "what sea
 
 
 def _sign(archive: ArchiveFolder, slide: StoredSlide, kinds: _Kinds) -> StoredSlide:
-    path = archive.layout.bag(slide.record.slide_id)
-    origin = load_origin(path)
+    origin = archive.bags.load_origin(slide.record.slide_id)
     is_wanted = "signature" in kinds[slide.record.slide_id]
     if not is_wanted or origin is None or origin.file_fingerprint != slide.record.file_fingerprint:
         return slide
@@ -155,11 +155,9 @@ def _renew_language(slide: StoredSlide, kinds: _Kinds) -> StoredSlide:
 
 def _remove_bag(archive: ArchiveFolder, slide_id: str) -> Iterator[Mend]:
     """Take damaged features away, so that the next run makes them anew, unless they alone say what they are of."""
-    paths = [path for bag in archive.layout.list_bags(slide_id) for path in (sidecar_path(bag), bag)]
-    if METADATA in archive.store.get([slide_id])[0].altered or not any(path.exists() for path in paths):
+    if METADATA in archive.store.get([slide_id])[0].altered or not archive.bags.has_files(slide_id):
         return
-    for path in paths:
-        path.unlink(missing_ok=True)
+    archive.bags.remove([slide_id])
     yield Mend(slide_id, "its damaged features are taken away: index its file again")
 
 
@@ -168,8 +166,10 @@ def _remove_leftovers(archive: ArchiveFolder) -> Iterator[Mend]:
     ids = archive.store.slides() if archive.space else ()
     for path in find_orphans(archive.layout, ids):
         is_bag = path.is_relative_to(archive.layout.bags) and not path.name.startswith(".")
-        if path.name.endswith(SET_ASIDE) or (is_bag and _is_whole(path)):
+        if path.name.endswith(SET_ASIDE) or (is_bag and archive.bags.is_whole_at(path.with_suffix(".safetensors"))):
             continue
+        if is_bag:
+            archive.bags.remove_files([path.with_suffix(".safetensors")])
         path.unlink(missing_ok=True)
         yield Mend(None, f"a leftover of a killed run is removed: {path.name}")
 
@@ -178,13 +178,3 @@ def list_expected_bags(archive: ArchiveFolder, slide_id: str) -> tuple[Path, ...
     """Where the bags lie that a slide of this archive must have."""
     bags = archive.layout.list_bags(slide_id)
     return bags if archive.recipe.context else bags[:1]
-
-
-def _is_whole(path: Path) -> bool:
-    if is_absent(path.with_suffix(".safetensors")):
-        return True
-    try:
-        load_bag(path.with_suffix(".safetensors"))
-    except BadFeatureFile:
-        return False
-    return load_origin(path) is not None

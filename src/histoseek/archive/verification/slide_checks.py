@@ -12,9 +12,9 @@ from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.reading_file import read_reading_state
 from histoseek.archive.report_index import make_analyser_mark
 from histoseek.archive.schema import StoredSlide
-from histoseek.archive.space.signing import Signer, load_context
+from histoseek.archive.space.signing import Signer
 from histoseek.archive.verification.problems import ProblemKind
-from histoseek.encoders.bag import Bag, load_bag, load_origin, sidecar_path
+from histoseek.encoders.bag import Bag, sidecar_path
 from histoseek.errors import BadFeatureFile, DamagedArchive, HistoseekError, SlideError, SpaceMismatch, UnknownScheme
 from histoseek.mosaics.signature import Signature
 from histoseek.slides.sources.registry import parse_source
@@ -62,14 +62,15 @@ class SlideChecks:
             yield "signature", f"global vector of length {length:.3g}, expected 1"
 
     def _list_bag_faults(self, stored: StoredSlide) -> Iterator[Fault]:
-        record, path = stored.record, self.archive.layout.bag(stored.record.slide_id)
-        origin = load_origin(path)
+        record, bags = stored.record, self.archive.bags
+        origin = bags.load_origin(record.slide_id)
         if origin is None:
-            state = "damaged" if sidecar_path(path).exists() else "missing"
-            yield "bag", f"its cached features are {state} ({sidecar_path(path).name})"
+            state = "damaged" if bags.has_sidecar(record.slide_id) else "missing"
+            name = sidecar_path(self.archive.layout.bag(record.slide_id)).name
+            yield "bag", f"its cached features are {state} ({name})"
             return
         try:
-            bag = load_bag(path)
+            bag = bags.load(record.slide_id)
         except BadFeatureFile as error:
             yield "bag", f"its cached features are damaged ({error.reason})"
             return
@@ -93,10 +94,10 @@ class SlideChecks:
         if not self.archive.require_space().has_context:
             return None
         slide_id, path = stored.record.slide_id, self.archive.layout.context_bag(stored.record.slide_id)
-        origin = load_origin(path)
+        origin = self.archive.bags.load_context_origin(slide_id)
         if origin is None or origin.file_fingerprint != stored.record.file_fingerprint:
             raise BadFeatureFile(path, "they are of another state of the file" if origin else "there are none")
-        return load_context(self.archive.layout, slide_id)
+        return self.archive.bags.load_context(slide_id)
 
     def _list_reading_faults(self, stored: StoredSlide) -> Iterator[Fault]:
         """Whether what searches for words compare is what the report says, unless it waits to be read anew."""

@@ -141,7 +141,7 @@ def _load_unseen(archive: ArchiveFolder, spec: TuningSpec) -> tuple[Cohort, int]
     unseen = tuple(cohort.records[place] for place in np.flatnonzero(~seen.is_seen))
     if not unseen:
         what = f"all labelled slides are of patients that {seen.name} was trained on"
-        raise InputError(str(archive.path), what, "Index slides of other patients")
+        raise InputError(archive.address, what, "Index slides of other patients")
     return replace(cohort, records=unseen), int(seen.is_seen.sum())
 
 
@@ -158,10 +158,10 @@ def _learn_own_kind(archive: ArchiveFolder, seed: int, reporter: Reporter | None
 def _require_answers(slides: TuningSlides, cohort: Cohort) -> None:
     shortage = find_shortage(slides, cohort.label_column)
     if shortage is not None:
-        raise InputError(str(cohort.archive.path), shortage, "Name another column with --label, or label more slides")
+        raise InputError(cohort.archive.address, shortage, "Name another column with --label, or label more slides")
     if slides.columns and not has_answers_elsewhere(slides):
         what = f"slides that share their {cohort.label_column} are of one {' or '.join(slides.columns)}"
-        raise InputError(str(cohort.archive.path), what, "What is of the site can't be told apart: leave --site out")
+        raise InputError(cohort.archive.address, what, "What is of the site can't be told apart: leave --site out")
 
 
 def _write_card(judged: TuningSlides, folds: Ints, spec: TuningSpec, nested: NestedChoice) -> TuningCard:

@@ -13,7 +13,6 @@ from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.novelty_file import ArchiveNovelty, hash_tile_space, write_novelty
 from histoseek.archive.schema import SlideRecord, name_owner
 from histoseek.arguments import settle
-from histoseek.encoders.bag import load_bag
 from histoseek.errors import ArchiveError, BadFeatureFile, ConfigurationError
 from histoseek.progress import Reporter, SilentReporter
 from histoseek.ranking.novelty import MIN_KNOWN, Novelty, TileSample, draw_tiles, fit_novelty
@@ -92,7 +91,7 @@ def _draw_samples(
         for place in drawn:
             part.advance()
             try:
-                bag = load_bag(archive.layout.bag(records[place].slide_id))
+                bag = archive.bags.load(records[place].slide_id)
             except BadFeatureFile:
                 continue
             rows, spread, patch = draw_tiles(bag.coords, generator)
@@ -105,7 +104,7 @@ def _draw_samples(
 
 def _require_enough(archive: ArchiveFolder, samples: Sequence[TileSample], false_alarms: float) -> None:
     slides, patients = len(samples), len({sample.owner for sample in samples})
-    where = str(archive.path)
+    where = archive.address
     if slides < MIN_KNOWN or patients < 2:
         what = f"too few to calibrate: {slides} slides with tile features, of {patients} patients"
         raise ArchiveError(where, what, f"At least {MIN_KNOWN} of 2 are needed")

@@ -13,7 +13,7 @@ from histoseek.archive.filters.expression import compare
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.schema import StoredSlide, is_storable
 from histoseek.archive.stains import UNKNOWN, choose_stain
-from histoseek.encoders.bag import Bag, check_bag, load_bag
+from histoseek.encoders.bag import Bag, check_bag
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.slide.imported import PREFIX
 from histoseek.errors import (
@@ -105,7 +105,7 @@ def load_features(archive: ArchiveFolder, image: PreparedImage) -> Iterator[NDAr
 
 def _load_cached(archive: ArchiveFolder, slide_id: str) -> NDArray[np.float32] | None:
     try:
-        return load_bag(archive.layout.bag(slide_id)).features
+        return archive.bags.load(slide_id).features
     except BadFeatureFile:
         return None
 
@@ -217,7 +217,7 @@ class _Reading:
         bag, context = bags
         is_imported = self.archive.require_space().slide_encoder.startswith(PREFIX)
         if is_imported and slide_id and bag.slide_vector is None:
-            bag = replace(bag, slide_vector=load_bag(self.archive.layout.bag(slide_id)).slide_vector)
+            bag = replace(bag, slide_vector=self.archive.bags.load(slide_id).slide_vector)
         try:
             return self.archive.signer.sign(bag, context)
         except MissingSlideFeature as error:
@@ -244,7 +244,7 @@ class _Reading:
 
     def _features_of(self, query: SlideQuery, archived: QuerySlide) -> tuple[Bag, float]:
         if isinstance(query, ArchivedSlide):
-            return load_bag(self.archive.layout.bag(query.slide_id)), archived.spacing_um_per_px
+            return self.archive.bags.load(query.slide_id), archived.spacing_um_per_px
         (bag, _), spacing, _ = self._read_bags(query, ())
         return bag, spacing
 

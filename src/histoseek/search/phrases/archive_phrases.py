@@ -209,7 +209,7 @@ def read_phrases(archive: ArchiveFolder, store: SlideTable, measure: RegionMeasu
     columns = store.columns(["slide_id", "patient_id", "case_id", "report_facts"], HAS_REPORT).sort_by("slide_id")
     names = columns["slide_id"].to_pylist()
     if not names:
-        raise ArchiveError(str(archive.path), "it has no reports that could state phrases", "Index reports (--reports)")
+        raise ArchiveError(archive.address, "it has no reports that could state phrases", "Index reports (--reports)")
     patients, cases = ([value or "" for value in columns[name].to_pylist()] for name in ("patient_id", "case_id"))
     owners = [name_owner_of(*ids) for ids in zip(patients, cases, names, strict=True)]
     statements = [parse_statements(facts or ()) for facts in columns["report_facts"].to_pylist()]
@@ -249,7 +249,7 @@ def _encode_known(
     is_known = np.asarray(vectors.any(axis=1), np.bool_)
     if not is_known.any():
         what = "its text encoder knows no word of what its reports state"
-        raise ArchiveError(str(archive.path), what, "Search with --to regions or --to reports instead")
+        raise ArchiveError(archive.address, what, "Search with --to regions or --to reports instead")
     return tuple(compress(prompts, is_known)), vectors[is_known]
 
 

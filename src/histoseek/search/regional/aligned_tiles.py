@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from histoseek.encoders.bag import Bag, load_bag
+from histoseek.encoders.bag import Bag
 from histoseek.encoders.slide.base import TilewiseEncoder
 from histoseek.errors import BadFeatureFile
 from histoseek.search.regional.base import Floats, MeasureName, RegionSimilarities
@@ -66,7 +66,7 @@ class AlignedTileMeasure(SharedSpaceMeasure):
         if self.tiles is None:
             return self.space.compare_kept_tiles(slide_id, vectors)
         try:
-            bag = load_bag(self.space.archive.layout.bag(slide_id))
+            bag = self.space.archive.bags.load(slide_id)
         except BadFeatureFile:
             return self.space.compare_kept_tiles(slide_id, vectors)
         placed = self.space.alignment.slides(self.tiles.encode_tiles(bag.features))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from histoseek.deadline import check_deadline
-from histoseek.encoders.bag import Bag, load_bag
+from histoseek.encoders.bag import Bag
 from histoseek.encoders.slide.base import RegionalEncoder
 from histoseek.encoders.slide.regions import SlideRegion
 from histoseek.errors import BadFeatureFile, EncoderError
@@ -96,7 +96,7 @@ class AnchorMeasure(SharedSpaceMeasure):
         """Those among the mosaic vectors of a slide, of which some have a place in the space of texts; None where its
         features can't be read, are not those of its mosaic, or lie nowhere."""
         try:
-            bag = load_bag(self.space.archive.layout.bag(slide_id))
+            bag = self.space.archive.bags.load(slide_id)
             regions = self.encoder.list_regions(bag)
         except (BadFeatureFile, EncoderError):
             return None

@@ -66,7 +66,7 @@ def _find_own_numbers(alignment: Alignment, encoder: SlideEncoder) -> NDArray[np
 
 
 def _explain_lack(archive: ArchiveFolder) -> ArchiveError | EncoderError:
-    where, words = str(archive.path), archive.words
+    where, words = archive.address, archive.words
     if words.fault is not None:
         fault = words.fault
         what = f"words in the tile space are not available: {fault.what}"

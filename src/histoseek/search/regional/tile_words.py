@@ -9,7 +9,7 @@ import numpy as np
 
 from histoseek.archive.filters.expression import Expression
 from histoseek.archive.folder import ArchiveFolder
-from histoseek.encoders.bag import Bag, load_bag
+from histoseek.encoders.bag import Bag
 from histoseek.errors import BadFeatureFile
 from histoseek.mosaics.tile_words import compute_top_share, find_top_mass
 from histoseek.search.regional.base import Floats, MeasureName, RegionSimilarities, SlideSimilarities
@@ -67,7 +67,7 @@ class TileWordMeasure:
 
     def _compare(self, slide_id: str, vectors: Floats) -> TileSimilarities:
         try:
-            bag = load_bag(self.archive.layout.bag(slide_id))
+            bag = self.archive.bags.load(slide_id)
         except BadFeatureFile:
             kept = self.words.store.word_tiles.of([slide_id])[slide_id]
             return TileSimilarities(kept.compare(vectors), kept.coords, kept.edge_level0)

@@ -197,7 +197,7 @@ def require_words(archive: ArchiveFolder, options: SearchOptions) -> None:
         return
     if options.to == "reports":
         advice = "Index reports (--reports), or use weights that were trained with texts"
-        raise ArchiveError(str(archive.path), "it has no reports", advice)
+        raise ArchiveError(archive.address, "it has no reports", advice)
     if not archive.store.record_analyser:
         advice = "Run `histoseek upgrade`, so that metadata and names are searched, or index reports (--reports)"
-        raise ArchiveError(str(archive.path), "it has no reports, and its metadata were not read for words", advice)
+        raise ArchiveError(archive.address, "it has no reports, and its metadata were not read for words", advice)

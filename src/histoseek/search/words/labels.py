@@ -43,7 +43,7 @@ def label_zero_shot(
     tiles = TileWords.open(archive, store)
     if tiles is None:
         archive.words.require_tower()
-        raise ArchiveError(str(archive.path), "its tiles were not compared with words", "Run `histoseek index`")
+        raise ArchiveError(archive.address, "its tiles were not compared with words", "Run `histoseek index`")
     make = make_single_prompt if single else make_label_prompt
     scores = tiles.measure(tiles.ask_prompts([make(label) for label in labels]))
     allowed = np.flatnonzero(tiles.rows.among(store.find_rows(store.filter(where))))

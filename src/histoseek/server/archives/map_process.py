@@ -1,6 +1,6 @@
 """One map of an archive, made beside the server:
 
-`python -m histoseek.server.archives.map_process ARCHIVE FILE [LABEL]`.
+`HISTOSEEK_ARCHIVE=ADDRESS python -m histoseek.server.archives.map_process FILE [LABEL]`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from histoseek.server.logs import locate_error
 _NICE = 10
 
 
-def main(archive: Path, path: Path, label: str | None) -> None:
+def main(archive: str, path: Path, label: str | None) -> None:
     """Lay an archive out, and write the map; searches of the server go first."""
     os.nice(_NICE)
     layout = overview(Archive.open(archive), label)
@@ -37,7 +37,7 @@ def main(archive: Path, path: Path, label: str | None) -> None:
 
 if __name__ == "__main__":
     try:
-        main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3] if len(sys.argv) > 3 else None)
+        main(os.environ["HISTOSEEK_ARCHIVE"], Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else None)
     except Exception as error:
         # This goes to the server's log, where neither paths nor labels belong.
         sys.exit(f"no map: {locate_error(error)}")

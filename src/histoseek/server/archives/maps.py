@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import subprocess
 import sys
@@ -76,7 +77,7 @@ class MapStore:
         if not path.is_file():
             with self._lock_creation():
                 if not path.is_file():
-                    self._create(entry.archive.path, sampling_label, path)
+                    self._create(entry.archive.place.full_address, sampling_label, path)
                     self._delete_old()
         archive_map = Map.model_validate_json(path.read_bytes())
         if _digest_version(entry) != _digest(version):
@@ -93,12 +94,14 @@ class MapStore:
         finally:
             self._lock.release()
 
-    def _create(self, archive: Path, sampling_label: str | None, path: Path) -> None:
+    def _create(self, archive: str, sampling_label: str | None, path: Path) -> None:
         """Have a map made in another process: compiling and layout would hold up the responses of this one."""
-        arguments = [str(archive), str(path), *([sampling_label] if sampling_label else [])]
+        arguments = [str(path), *([sampling_label] if sampling_label else [])]
         self._child = subprocess.Popen(
             [sys.executable, "-m", "histoseek.server.archives.map_process", *arguments],
             stdin=subprocess.DEVNULL,
+            # An address may hold a password, and arguments can be seen by others.
+            env={**os.environ, "HISTOSEEK_ARCHIVE": archive},
             start_new_session=True,
         )
         try:

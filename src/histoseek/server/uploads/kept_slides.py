@@ -102,7 +102,7 @@ class KeptSlides:
             connection.executemany(
                 "INSERT INTO kept_slides VALUES (?1, ?2, ?3, ?4) ON CONFLICT (upload_id, archive)"
                 " DO UPDATE SET since = ?3, pending = pending + ?4",
-                [(upload_id, str(entry.archive.path), self.clock(), pending) for upload_id in upload_ids],
+                [(upload_id, entry.archive.address, self.clock(), pending) for upload_id in upload_ids],
             )
 
     def _drop_unlisted(self, upload_ids: frozenset[str] | None) -> None:
@@ -111,7 +111,7 @@ class KeptSlides:
             return
         # In this order: what a job that ends in between brings into its archive is in one of the two.
         open_jobs = [parse_spec(spec) for spec in self.jobs.list_open_specs()]
-        listed = {str(entry.archive.path): _list_kept(entry) for entry in self.archives}
+        listed = {entry.archive.address: _list_kept(entry) for entry in self.archives}
         waiting = {slide.upload_id for slides in open_jobs for slide in slides}
         if upload_ids is None and not all(open_jobs):
             # All of the import folder is being indexed, copies included.

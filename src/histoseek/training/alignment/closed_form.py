@@ -172,16 +172,16 @@ def _measure_recalls(
 def _require_alignable(archive: ArchiveFolder) -> None:
     if archive.language.is_trained:
         what = "its weights were trained with texts, so slides and reports share a space already"
-        raise ArchiveError(str(archive.path), what, "Search by text as it is")
+        raise ArchiveError(archive.address, what, "Search by text as it is")
     if not archive.require_space().has_texts:
         advice = "Index reports, or give it a text encoder with `histoseek reencode --text-encoder minilm`"
-        raise ArchiveError(str(archive.path), "it has no report vectors to align to", advice)
+        raise ArchiveError(archive.address, "it has no report vectors to align to", advice)
 
 
 def _require_enough(archive: ArchiveFolder, pairs: Sequence[TrainingPair]) -> None:
     patients, texts = len({pair.patient_id for pair in pairs}), len({pair.text_key for pair in pairs})
     if len(pairs) < MIN_PAIRS or patients < MIN_PATIENTS or texts < MIN_TEXTS:
-        raise TooFewPairs(archive.path, len(pairs), patients, texts, (MIN_PAIRS, MIN_PATIENTS, MIN_TEXTS))
+        raise TooFewPairs(archive.address, len(pairs), patients, texts, (MIN_PAIRS, MIN_PATIENTS, MIN_TEXTS))
 
 
 def _data(archive: ArchiveFolder, pairs: Sequence[TrainingPair]) -> PairVectors:

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from histoseek.encoders.bag import load_bag
 from histoseek.errors import BadFeatureFile, SlideError
 from histoseek.files import as_archive_errors, make_folder, read_checked_json, write_checked_json
 from histoseek.progress import Reporter
@@ -85,7 +84,7 @@ def _encode(
     network: SplitNetwork, slide: LabelledSlide, chosen: NDArray[np.int64], views: int, seed: int
 ) -> NDArray[np.float16]:
     """float16 [tiles, views, ...] of one slide."""
-    bag = load_bag(slide.bag)
+    bag = slide.bag.load()
     rng = _seed(slide, seed, "views")
     shape = TileShape(network.card.tile_px, bag.spacing_um_per_px)
     tiles = TileSet(bag.coords, bag.tile_size_level0, shape, bag.weights)
@@ -98,7 +97,7 @@ def _encode(
 
 def _choose_tiles(slide: LabelledSlide, most: int, seed: int) -> NDArray[np.int64]:
     try:
-        count = len(load_bag(slide.bag))
+        count = len(slide.bag.load())
     except BadFeatureFile:
         return np.zeros(1, np.int64)  # said by `_encode`, which reads it again
     if count <= most:
@@ -113,7 +112,7 @@ def _seed(slide: LabelledSlide, seed: int, what: str) -> np.random.Generator:
 
 def _identify(network: SplitNetwork, slides: Sequence[LabelledSlide], most_tiles: int, views: int, seed: int) -> str:
     lines = [f"{network.identity} {network.first} {most_tiles} {views} {seed}"]
-    lines += [f"{slide.slide_id} {slide.uri} {slide.bag.stat().st_mtime_ns}" for slide in slides]
+    lines += [f"{slide.slide_id} {slide.uri} {slide.bag.identify()}" for slide in slides]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 

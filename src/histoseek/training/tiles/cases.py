@@ -7,14 +7,13 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from histoseek.archive.bags import StoredBag
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.schema import SlideRecord, read_value
-from histoseek.encoders.bag import load_origin
 from histoseek.errors import InputError
 from histoseek.reports.privacy.person_names import make_patient_key
 from histoseek.slides.sources.registry import parse_source
@@ -37,7 +36,7 @@ class LabelledSlide:
 
     slide_id: str
     uri: str
-    bag: Path
+    bag: StoredBag
     given_spacing_um_per_px: float | None
     label: str
     patient: str
@@ -111,7 +110,7 @@ def load_labelled_slides(archive: ArchiveFolder, column: str, site: str | None =
     archive.require_space()
     if archive.recipe.imported:
         what = "is made of feature files: there are no pictures of its tiles to learn from"
-        raise InputError(str(archive.path), what, "Index the slides themselves")
+        raise InputError(archive.address, what, "Index the slides themselves")
     for name in (column, *([site] if site else [])):
         if name in _PRIVATE:
             raise InputError(f"column {name}", "holds no labels", "Name a column of labels with --label")
@@ -119,7 +118,8 @@ def load_labelled_slides(archive: ArchiveFolder, column: str, site: str | None =
     slides = [_make_slide(archive, record, column, site) for record in records]
     found = LabelledSlides(tuple(sorted(slides, key=lambda slide: slide.slide_id)), column)
     found = found.keep([bool(slide.patient) for slide in found.slides], "have no patient id and are left out")
-    is_there = [parse_source(slide.uri).exists() and slide.bag.is_file() for slide in found.slides]
+    without = set(archive.bags.list_missing([slide.slide_id for slide in found.slides]))
+    is_there = [parse_source(slide.uri).exists() and slide.slide_id not in without for slide in found.slides]
     return found.keep(is_there, "are left out, as their file is no longer where it was indexed, or their features")
 
 
@@ -138,12 +138,11 @@ def split_slides(slides: LabelledSlides, shares: Shares, seed: int) -> SlidePart
 
 
 def _make_slide(archive: ArchiveFolder, record: SlideRecord, column: str, site: str | None) -> LabelledSlide:
-    bag = archive.layout.bag(record.slide_id)
-    origin = load_origin(bag)
+    origin = archive.bags.load_origin(record.slide_id)
     return LabelledSlide(
         slide_id=record.slide_id,
         uri=record.uri,
-        bag=bag,
+        bag=StoredBag(archive.layout, record.slide_id),
         given_spacing_um_per_px=origin.given_spacing_um_per_px if origin else None,
         label=read_value(record, column),
         patient=make_patient_key(record.patient_id) if record.patient_id else "",

@@ -110,7 +110,7 @@ def adapt_to_folder(
     work = name_work_folder(folder)
     chosen = settings or TileAdaptSettings()
     adaptation = adapt_tiles(archive, column, chosen, work, reporter or SilentReporter(), site)
-    name = archive.path.absolute().name
+    name = archive.short_name
     card = save_tile_adaptation(adaptation, folder, name, data=data, licence=licence)
     if adaptation.blend:
         note_adapted(folder)

@@ -1,0 +1,20 @@
+"""What holds the files of an archive on a server: chosen by the scheme of its address."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from histoseek.archive.remote.address import ArchiveAddress
+from histoseek.archive.remote.base import RemoteFiles
+from histoseek.errors import ConfigurationError
+
+FILES: dict[str, Callable[[ArchiveAddress], RemoteFiles]] = {}
+"""What opens the files of an archive, by the scheme of addresses."""
+
+
+def open_files(address: ArchiveAddress) -> RemoteFiles:
+    """The files of an archive on a server, be there any or none yet; raises ConfigurationError, MissingExtra."""
+    if address.scheme not in FILES:
+        what = f"no archives at {address.scheme}:// addresses in this version"
+        raise ConfigurationError(str(address), what, "Give the path of a folder")
+    return FILES[address.scheme](address)
