@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from histoseek.api import Archive
-from histoseek.archive import bags, ingest
+from histoseek.archive import bags
+from histoseek.archive.indexing import ingest
 from histoseek.archive.indexing.ingest import IndexReport
 from histoseek.archive.schema import StoredSlide
 from histoseek.archive.stores.slides import SlideTable

@@ -1,4 +1,4 @@
-"""A server that is a folder: what holds of archives on servers whatever the engine is tested with it, in milliseconds."""
+"""A server that is a folder, for what holds of archives on servers whatever the engine."""
 
 from __future__ import annotations
 
@@ -42,8 +42,9 @@ class FolderFiles:
         self._note(f"list {prefix}")
         found = {}
         for path in self._files.glob("*"):
-            name, state = unquote(path.name), path.stat()
-            if name.startswith(prefix) and not path.name.endswith(".part"):
+            name = unquote(path.name)
+            if name.startswith(prefix):
+                state = path.stat()
                 found[name] = FileStamp(f"{state.st_mtime_ns}-{state.st_ino}", state.st_size)
         return found
 
@@ -54,7 +55,7 @@ class FolderFiles:
     def write(self, name: str, data: bytes) -> FileStamp:
         self._note(f"write {name}")
         self._files.mkdir(parents=True, exist_ok=True)
-        part = self._files / f"{os.getpid()}-{next(self._numbers)}-{id(self)}.part"
+        part = self.folder / f"{os.getpid()}-{next(self._numbers)}-{id(self)}.part"
         part.write_bytes(data)
         part.replace(self._path(name))
         self._change(name)
@@ -120,7 +121,6 @@ class FakeServer:
 
     def place(self, address: str) -> Path:
         return self.folder / quote(address, safe="")
-
 
     def exists(self, place: StorePlace) -> bool:
         return LanceStore.exists(self._rows(place))

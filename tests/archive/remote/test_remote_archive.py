@@ -10,6 +10,8 @@ import pytest
 
 from histoseek.api import Archive
 from histoseek.archive.layout import ArchiveLayout
+from histoseek.archive.reencode import reencode
+from histoseek.archive.space_folders import SpaceChange
 from histoseek.errors import ArchiveBusy, ArchiveError, ArchiveNotFound, ServerUnreachable
 from tests.archive.remote.fake_server import FakeServer, move_to_machine, server
 
@@ -32,7 +34,9 @@ def test_nothing_is_there_before(server: FakeServer) -> None:
     assert not server.folder.exists()
 
 
-def test_it_is_the_archive_of_a_folder(remote: Archive, indexed: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_it_is_the_archive_of_a_folder(
+    remote: Archive, indexed: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     local = Archive.open(indexed)
     for _ in range(2):
         assert [r.slide_id for r in remote.records()] == [r.slide_id for r in local.records()]
@@ -59,11 +63,12 @@ def test_changes_are_seen_on_other_machines(remote: Archive, monkeypatch: pytest
     move_to_machine(monkeypatch, tmp_path / "machine-2")
     other = Archive.open(ADDRESS)
     other.remove(ids[:1], now=True)
-    other.calibrate()
+    other.update_many({ids[1]: {"organ": "spleen"}})
     move_to_machine(monkeypatch, tmp_path / "machine-1")
     assert ids[0] not in remote
-    assert remote.calibration is not None
-    assert remote.pending_erasure is None
+    assert remote.get(ids[1]).record.organ == "spleen"
+    assert remote.pending_erasure is not None
+    assert (remote.pending_erasure.removed, remote.pending_erasure.replaced) == (0, 1)
     with pytest.raises(Exception, match=ids[0]):
         remote.search(like=ids[0])
 
@@ -91,7 +96,7 @@ def test_it_moves_to_another_space(remote: Archive, monkeypatch: pytest.MonkeyPa
     move_to_machine(monkeypatch, tmp_path / "machine-2")
     other = Archive.open(ADDRESS)
     before = other.manifest.number
-    other.reencode(untrained=True)
+    reencode(other, SpaceChange(untrained=True))
     move_to_machine(monkeypatch, tmp_path / "machine-1")
     assert remote.manifest.number == before + 1
     assert remote.verify(deep=True).problems == ()
@@ -121,7 +126,7 @@ def test_there_is_one_archive_at_an_address(remote: Archive) -> None:
 
 
 def test_it_goes_to_other_processes(remote: Archive) -> None:
-    there = pickle.loads(pickle.dumps(remote.snapshot()))
+    there = pickle.loads(pickle.dumps(remote.snapshot()))  # noqa: S301
     assert (len(there), there.is_snapshot, there.address) == (10, True, ADDRESS)
 
 
@@ -171,14 +176,13 @@ def test_a_search_asks_little(remote: Archive, server: FakeServer) -> None:
     assert set(files.calls) == {"revision"}
 
 
-def test_bags_are_kept_up_to_a_bound(remote: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bags_are_kept_up_to_a_bound(remote: Archive, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HISTOSEEK_BAG_CACHE_MB", "0")
-    from histoseek.settings import get_settings
-
-    get_settings.cache_clear()
-    for record in remote:
-        assert len(remote.bags.load(record.slide_id)) == record.tile_count
-    assert len(list(remote.layout.bags.rglob("*.safetensors"))) == 1
+    move_to_machine(monkeypatch, tmp_path / "machine-2")
+    other = Archive.open(ADDRESS)
+    for record in other:
+        assert len(other.bags.load(record.slide_id)) == record.tile_count
+    assert len(list(other.layout.bags.rglob("*.safetensors"))) == 1
 
 
 def test_a_server_that_is_gone_is_said_in_one_line(remote: Archive, server: FakeServer) -> None:

@@ -8,7 +8,14 @@ from histoseek.archive.remote.address import ArchiveAddress
 from histoseek.archive.remote.base import RemoteFiles
 from histoseek.errors import ConfigurationError
 
-FILES: dict[str, Callable[[ArchiveAddress], RemoteFiles]] = {}
+
+def _open_postgres(address: ArchiveAddress) -> RemoteFiles:
+    from histoseek.archive.remote.postgres.files import PostgresFiles
+
+    return PostgresFiles.open(address.text)
+
+
+FILES: dict[str, Callable[[ArchiveAddress], RemoteFiles]] = {"postgresql": _open_postgres}
 """What opens the files of an archive, by the scheme of addresses."""
 
 
