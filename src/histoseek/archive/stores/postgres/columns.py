@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +24,17 @@ _MOST_HALVES = 16_000
 _MOST_BYTES_OF_NAME = 48
 _ESCAPE = "\ufdd0"
 """A noncharacter: the database's texts can't hold the character of code 0, which stands as this one and a 0."""
+
+
+_TYPES: tuple[tuple[Callable[[pa.DataType], bool], str], ...] = (
+    (pa.types.is_string, 'text COLLATE "C"'),
+    (pa.types.is_large_string, 'text COLLATE "C"'),
+    (pa.types.is_boolean, "boolean"),
+    (pa.types.is_integer, "bigint"),
+    (pa.types.is_floating, "double precision"),
+    (pa.types.is_date, "date"),
+    (pa.types.is_timestamp, "timestamptz"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +64,9 @@ def name_column(name: str) -> str:
 
 def name_type(kind: pa.DataType) -> str:
     """A column's type in the database: texts ordered by their code points, lists of numbers as their bytes."""
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        return 'text COLLATE "C"'
-    if pa.types.is_boolean(kind):
-        return "boolean"
-    if pa.types.is_integer(kind):
-        return "bigint"
-    if pa.types.is_floating(kind):
-        return "double precision"
-    if pa.types.is_date(kind):
-        return "date"
-    if pa.types.is_timestamp(kind):
-        return "timestamptz"
-    return 'text[] COLLATE "C"' if _is_texts(kind) else "bytea STORAGE EXTERNAL"
+    if _is_texts(kind):
+        return 'text[] COLLATE "C"'
+    return next((name for fits, name in _TYPES if fits(kind)), "bytea STORAGE EXTERNAL")
 
 
 def has_direction(column: pa.Field) -> bool:

@@ -61,7 +61,7 @@ class _Writer:
         self._case = Identifier(case_collation)
         self.values: dict[str, object] = {}
 
-    def write(self, expression: Expression, wanted: Kind) -> Composable:  # noqa: PLR0911
+    def write(self, expression: Expression, wanted: Kind) -> Composable:  # noqa: PLR0911, PLR0912
         """Any expression; wanted: what an empty value is empty of."""
         match expression:
             case Column(name):
@@ -151,7 +151,7 @@ class _Writer:
     def _matches(self, text: Composable, pattern: str) -> Composable:
         return SQL('({} COLLATE "C" ~ {}::text)').format(text, self._value(f"***:{pattern}"))
 
-    def _literal(self, value: Value, wanted: Kind) -> Composable:
+    def _literal(self, value: Value, wanted: Kind) -> Composable:  # noqa: PLR0911
         if value is None:
             return SQL("NULL::{}").format(SQL(_plain(_TYPES.get(wanted, "text"))))
         if isinstance(value, bool):

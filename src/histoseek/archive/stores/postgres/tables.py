@@ -14,10 +14,6 @@ from histoseek.errors import ServerUnsuited
 
 FORMAT = 1
 """Of these tables. With a higher one comes a step for it in _STEPS."""
-
-LIVE = 2**63 - 1
-"""Where a row ends that has not ended."""
-
 _STEPS: Mapping[int, Sequence[str]] = {}
 """By the format that they lead to, statements about all stores of an archive; {schema} stands for its schema."""
 
@@ -35,7 +31,9 @@ _COMMON = (
 )
 
 _OWN = (
-    "CREATE TABLE {ended} (_row bigint PRIMARY KEY, version bigint NOT NULL)",
+    "CREATE TABLE {ended} (_row bigint PRIMARY KEY, version bigint NOT NULL,"
+    " is_removed boolean NOT NULL DEFAULT false)",
+    "CREATE INDEX ON {ended} (version) WHERE NOT is_removed",
     'CREATE TABLE {words} (token text COLLATE "C", first_row bigint, postings bytea NOT NULL,'
     " PRIMARY KEY (token, first_row))",
     "CREATE INDEX ON {slides} (_row)",
@@ -59,7 +57,7 @@ class StoreTables:
 
     @property
     def ended(self) -> Identifier:
-        """The rows that have ended, by what version."""
+        """The rows that have ended, by what version; is_removed: they are not in the table of slides any more."""
         return Identifier(self.schema, f"ended_{self.number}")
 
     @property
@@ -92,7 +90,9 @@ def create_tables(connection: Connection, tables: StoreTables, schema: pa.Schema
     ]
     # Narrow rows are scanned quickly: what is long lies beside them. Room is left for noting where a row ends.
     options = SQL("WITH (fillfactor = 85, toast_tuple_target = 256)")
-    connection.execute(tables.write("CREATE TABLE {slides} ({made}) {options}", made=SQL(", ").join(made), options=options))
+    connection.execute(
+        tables.write("CREATE TABLE {slides} ({made}) {options}", made=SQL(", ").join(made), options=options)
+    )
     for statement in _OWN:
         connection.execute(tables.write(statement))
 
@@ -120,7 +120,9 @@ def index_directions(connection: Connection, tables: StoreTables, column: pa.Fie
 
 def list_indexed(connection: Connection, tables: StoreTables) -> frozenset[str]:
     """The columns of vectors that have an index for nearest neighbours."""
-    text = "SELECT indexname FROM pg_indexes WHERE schemaname = %s AND tablename = %s AND indexdef LIKE '%%USING hnsw%%'"
+    text = (
+        "SELECT indexname FROM pg_indexes WHERE schemaname = %s AND tablename = %s AND indexdef LIKE '%%USING hnsw%%'"
+    )
     rows = connection.execute(text, (tables.schema, f"slides_{tables.number}")).fetchall()
     return frozenset(str(name).removeprefix(f"near_{tables.number}_") for (name,) in rows)
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
+from psycopg.sql import SQL
 
 from histoseek.archive.remote.postgres.pool import Connection
+from histoseek.archive.stores.base import RowChanges
 from histoseek.archive.stores.postgres.tables import StoreTables
 
 _SELECT = (
@@ -51,8 +55,6 @@ class Commit:
 
 def read_version(connection: Connection, tables: StoreTables, version: int | None = None) -> Version | None:
     """A version, None for the last one; None where it isn't there."""
-    from psycopg.sql import SQL
-
     which = SQL("s.head" if version is None else "%(version)s")
     row = connection.execute(
         tables.write(_SELECT, version=which), {"number": tables.number, "version": version}, binary=True
@@ -63,6 +65,42 @@ def read_version(connection: Connection, tables: StoreTables, version: int | Non
     number = int(str(head)) if version is None else version
     counts = (int(str(one)) for one in (rows, worded, words, next_row))
     return Version(number, int(str(oldest)), str(mark), *counts, schema=_load_schema(row[7]))
+
+
+def has_version(connection: Connection, tables: StoreTables, version: Version) -> bool:
+    """Whether a version still can be read, and is the one of that number: a standby may have gone on without it."""
+    found = connection.execute(
+        tables.write(
+            "SELECT FROM {stores} AS s JOIN {versions} AS v ON v.number = s.number AND v.version = %(version)s"
+            " AND v.id = %(id)s::uuid WHERE s.number = %(number)s AND s.oldest <= %(version)s"
+        ),
+        {"number": tables.number, "version": version.number, "id": version.id},
+    )
+    return found.fetchone() is not None
+
+
+def read_changes(
+    connection: Connection, tables: StoreTables, version: Version, other: int, mark: str
+) -> RowChanges | None:
+    """How a version's rows differ from those of another, which has an id; None where there is no such version."""
+    found = connection.execute(
+        tables.write("SELECT next_row FROM {versions} WHERE number = %s AND version = %s AND id::text = %s"),
+        (tables.number, other, mark),
+    ).fetchone()
+    if found is None:
+        return None
+    next_row = int(str(found[0]))
+    values = {"version": version.number, "old": min(other, version.number), "new": max(other, version.number)}
+    values["next_row"] = min(next_row, version.next_row)
+    ended = "SELECT _row FROM {ended} WHERE version > %(old)s AND version <= %(new)s"
+    if other > version.number:
+        again = _list(connection, tables, f"{ended} AND _row < %(next_row)s", values)
+        return RowChanges(again, np.arange(version.next_row, next_row, dtype=np.uint64))
+    made = (
+        "SELECT _row FROM {slides} WHERE _row >= %(next_row)s"
+        " AND _from_version <= %(version)s AND _to_version > %(version)s"
+    )
+    return RowChanges(_list(connection, tables, made, values), _list(connection, tables, ended, values))
 
 
 def begin_version(connection: Connection, tables: StoreTables) -> Commit | None:
@@ -81,12 +119,11 @@ def end_version(connection: Connection, tables: StoreTables, commit: Commit) -> 
     if commit.is_described:
         fields = commit.schema.serialize().to_pybytes()
         connection.execute(tables.write("INSERT INTO {columns} VALUES (%s, %s, %s)"), (number, version, fields))
-    described = "%(version)s" if commit.is_described else "max(version)"
     connection.execute(
         tables.write(
             "INSERT INTO {versions} (number, version, rows, worded, words, next_row, described)"
             " SELECT %(number)s, %(version)s, %(rows)s, %(worded)s, %(words)s, %(next_row)s,"
-            f" {described} FROM {{columns}} WHERE number = %(number)s"
+            " max(version) FROM {columns} WHERE number = %(number)s"
         ),
         {**_counts(commit), "number": number, "version": version},
     )
@@ -107,8 +144,8 @@ def end_rows(connection: Connection, tables: StoreTables, commit: Commit, slide_
     counted = connection.execute(
         tables.write(
             "WITH old AS (UPDATE {slides} SET _to_version = %(version)s WHERE slide_id = ANY(%(ids)s::text[])"
-            " AND _to_version = 9223372036854775807 RETURNING _row, _words),"
-            " noted AS (INSERT INTO {ended} SELECT _row, %(version)s FROM old)"
+            " AND _to_version = 9223372036854775807 AND _from_version < %(version)s RETURNING _row, _words),"
+            " noted AS (INSERT INTO {ended} (_row, version) SELECT _row, %(version)s FROM old)"
             " SELECT count(*), count(_words), coalesce(sum(_words), 0)::bigint FROM old"
         ),
         {"version": commit.version, "ids": list(slide_ids)},
@@ -120,12 +157,13 @@ def end_rows(connection: Connection, tables: StoreTables, commit: Commit, slide_
     return rows
 
 
-def forget_versions(connection: Connection, tables: StoreTables, minutes: float | None) -> int:
-    """Drop versions that were replaced longer than some minutes ago, None for all but the last, with the rows that
-    ended until then; how many rows."""
+def forget_versions(connection: Connection, tables: StoreTables, minutes: int | None) -> list[int]:
+    """Let versions be read no longer that were replaced longer than some minutes ago, None for all but the last, and
+    remove the rows that ended until then; their numbers."""
     kept = (
-        "SELECT coalesce(max(version), (SELECT oldest FROM {stores} WHERE number = %(number)s)) FROM {versions}"
-        " WHERE number = %(number)s AND committed <= clock_timestamp() - make_interval(mins => %(minutes)s)"
+        "SELECT coalesce(max(v.version), s.oldest) FROM {stores} AS s LEFT JOIN {versions} AS v ON v.number = s.number"
+        " AND v.committed <= clock_timestamp() - make_interval(mins => %(minutes)s::int)"
+        " WHERE s.number = %(number)s GROUP BY s.oldest"
         if minutes is not None
         else "SELECT head FROM {stores} WHERE number = %(number)s"
     )
@@ -135,19 +173,20 @@ def forget_versions(connection: Connection, tables: StoreTables, minutes: float 
     oldest = {"number": tables.number, "oldest": row[0] if row else 0}
     removed = connection.execute(
         tables.write(
-            "WITH old AS (DELETE FROM {ended} WHERE version <= %(oldest)s RETURNING _row)"
-            " DELETE FROM {slides} AS s USING old WHERE s._row = old._row"
+            "WITH old AS (UPDATE {ended} SET is_removed = true WHERE version <= %(oldest)s AND NOT is_removed"
+            " RETURNING _row) DELETE FROM {slides} AS s USING old WHERE s._row = old._row RETURNING s._row"
         ),
         oldest,
-    ).rowcount
-    for statement in (
-        "DELETE FROM {versions} WHERE number = %(number)s AND version < %(oldest)s",
-        "DELETE FROM {columns} AS c WHERE number = %(number)s AND NOT EXISTS"
-        " (SELECT FROM {versions} AS v WHERE v.number = c.number AND v.described = c.version)",
-        "UPDATE {stores} SET oldest = greatest(oldest, %(oldest)s) WHERE number = %(number)s",
-    ):
-        connection.execute(tables.write(statement), oldest)
-    return removed
+    ).fetchall()
+    connection.execute(
+        tables.write("UPDATE {stores} SET oldest = greatest(oldest, %(oldest)s) WHERE number = %(number)s"), oldest
+    )
+    return [int(str(number)) for (number,) in removed]
+
+
+def _list(connection: Connection, tables: StoreTables, text: str, values: Mapping[str, int]) -> NDArray[np.uint64]:
+    rows = connection.execute(tables.write(text), values, binary=True).fetchall()
+    return np.array([row for (row,) in rows], np.uint64)
 
 
 def _counts(commit: Commit) -> dict[str, object]:
