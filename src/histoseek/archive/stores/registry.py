@@ -14,6 +14,7 @@ from histoseek.archive.schema import make_slides_schema
 from histoseek.archive.stores.base import Engine, Store, StorePlace
 from histoseek.archive.stores.ranking_cache import RankingCache
 from histoseek.archive.stores.slides import SlideTable
+from histoseek.errors import MissingExtra
 from histoseek.settings import get_settings
 
 _RANKING = "ranking"
@@ -25,7 +26,17 @@ def _lance() -> Engine:
     return LanceStore
 
 
-ENGINES: Mapping[str, Callable[[], Engine]] = {"": _lance}
+def _postgres() -> Engine:
+    try:
+        from histoseek.archive.stores.postgres.store import PostgresStore
+    except ModuleNotFoundError as error:
+        if error.name != "psycopg":
+            raise
+        raise MissingExtra("psycopg", "postgres") from error
+    return PostgresStore
+
+
+ENGINES: Mapping[str, Callable[[], Engine]] = {"": _lance, "postgresql": _postgres}
 """What loads an engine, by the scheme of addresses; "" is a folder's plain path."""
 
 

@@ -108,7 +108,7 @@ class _Writer:
             "starts_with": "starts_with({}, {})",
             "ends_with": "(right({0}, char_length({1})) = {1})",
         }
-        return SQL(patterns[function]).format(*texts)  # type: ignore[arg-type]
+        return SQL(patterns[function]).format(*texts)
 
     def _in(self, operand: Expression, values: Sequence[Value]) -> Composable:
         """By one parameter, however many values there are."""

@@ -69,7 +69,7 @@ class StoreTables:
         """A statement with the tables' names in it."""
         named = {name: Identifier(self.schema, name) for name in ("stores", "versions", "columns", "store_format")}
         own = {"slides": self.slides, "ended": self.ended, "words": self.words, "schema": Identifier(self.schema)}
-        return SQL(text).format(**named, **own, **parts)  # type: ignore[arg-type]
+        return SQL(text).format(**named, **own, **parts)
 
 
 def create_tables(connection: Connection, tables: StoreTables, schema: pa.Schema) -> None:
@@ -159,4 +159,4 @@ def _define_columns(schema: pa.Schema) -> list[Composable]:
 
 
 def _define(name: str, kind: str) -> Composable:
-    return SQL("{} {}").format(Identifier(name), SQL(kind))  # type: ignore[arg-type]
+    return SQL("{} {}").format(Identifier(name), SQL(kind))

@@ -62,9 +62,16 @@ def read_version(connection: Connection, tables: StoreTables, version: int | Non
     if row is None:
         return None
     head, oldest, mark, rows, worded, words, next_row = row[:7]
-    number = int(str(head)) if version is None else version
-    counts = (int(str(one)) for one in (rows, worded, words, next_row))
-    return Version(number, int(str(oldest)), str(mark), *counts, schema=_load_schema(row[7]))
+    return Version(
+        number=int(str(head)) if version is None else version,
+        oldest=int(str(oldest)),
+        id=str(mark),
+        rows=int(str(rows)),
+        worded=int(str(worded)),
+        words=int(str(words)),
+        next_row=int(str(next_row)),
+        schema=_load_schema(row[7]),
+    )
 
 
 def has_version(connection: Connection, tables: StoreTables, version: Version) -> bool:

@@ -95,10 +95,10 @@ def _stage(connection: Connection, filled: Identifier, rows: pa.Table) -> None:
         *((f"_near_{one.name}", f"halfvec({one.type.list_size})") for one in list_directions(rows.schema)),
         ("_words", "integer"),
     ]
-    columns = SQL(", ").join(SQL("{} {}").format(Identifier(name), SQL(kind)) for name, kind in defined)  # type: ignore[arg-type]
+    columns = SQL(", ").join(SQL("{} {}").format(Identifier(name), SQL(kind)) for name, kind in defined)
     connection.execute(SQL("CREATE TEMPORARY TABLE {} ({}) ON COMMIT DROP").format(filled, columns))
     tokens = rows[TOKENS].to_pylist() if TOKENS in rows.schema.names else [None] * rows.num_rows
-    values = [*dump_columns(rows), [count_tokens(one) for one in tokens]]
+    values: list[Sequence[object]] = [*dump_columns(rows), [count_tokens(one) for one in tokens]]
     names = [*name_columns(rows.schema), "_words"]
     _copy(connection, filled, names, [*_list_kinds(connection, rows.schema), "int4"], values)
 
