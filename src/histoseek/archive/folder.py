@@ -137,7 +137,7 @@ class ArchiveFolder:
     def open(cls, path: Path | str) -> Self:
         """Open an archive; raises ArchiveNotFound, DamagedArchive, ConfigurationError for an address of no store."""
         layout = ArchiveLayout.of(ArchiveAddress.parse(path))
-        if not (layout.copy.exists() if layout.copy else layout.root.is_dir()):
+        if not (layout.exists if layout.copy else layout.root.is_dir()):
             raise ArchiveNotFound(layout.name)
         return cls._make(layout, OpenSpace.open(layout))
 

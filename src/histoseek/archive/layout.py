@@ -63,6 +63,11 @@ class ArchiveLayout:
             self.copy.publish()
 
     @property
+    def exists(self) -> bool:
+        """Whether an archive is there."""
+        return self.copy.exists() if self.copy else self.manifest.exists()
+
+    @property
     def is_free(self) -> bool:
         """Whether an archive can be made here: nothing there, but for what a killed creation may have left."""
         if self.copy:

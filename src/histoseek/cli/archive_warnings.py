@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 
@@ -15,7 +14,7 @@ def warning_of_damage(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def run(*arguments: Any, **options: Any) -> None:
         archive = options.get("archive")
-        if isinstance(archive, Path) and (archive / "archive.json").is_file():
+        if isinstance(archive, str):
             for warning in _list_warnings(archive):
                 print(f"warning: {warning}", file=sys.stderr)
         command(*arguments, **options)
@@ -23,12 +22,20 @@ def warning_of_damage(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def _list_warnings(path: Path) -> tuple[str, ...]:
-    from histoseek.api import Archive
-    from histoseek.errors import HistoseekError
+def _list_warnings(address: str) -> tuple[str, ...]:
+    from histoseek.archive.remote.address import ArchiveAddress
+    from histoseek.errors import AccessDenied, HistoseekError, ServerUnreachable
 
     try:
-        return Archive.open(path).warnings
+        parsed = ArchiveAddress.parse(address)
+        if not (parsed.is_remote or (parsed.folder / "archive.json").is_file()):
+            return ()
+        from histoseek.api import Archive
+
+        return Archive.open(address).warnings
+    except (ServerUnreachable, AccessDenied):
+        # Not to be waited for once more.
+        raise
     except HistoseekError:
         # The command meets the same, and says it.
         return ()

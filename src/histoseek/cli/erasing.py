@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from histoseek.errors import AccessDenied, ArchiveBusy, ArchiveReadOnly, HistoseekError, ServerUnreachable
 
 if TYPE_CHECKING:
     from histoseek.archive.erasure.pending import PendingErasure
@@ -27,6 +28,8 @@ def erasing_what_is_due(command: Callable[..., None]) -> Callable[..., None]:
     def run(*arguments: Any, **options: Any) -> None:
         try:
             command(*arguments, **options)
+        except (ServerUnreachable, AccessDenied):
+            raise
         except Exception:
             # What it was given was wrong, or slides were refused: what waits has nothing to do with that.
             _erase_due(options.get("archive"))
@@ -36,20 +39,28 @@ def erasing_what_is_due(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def _erase_due(path: object) -> None:
-    if not (isinstance(path, Path) and (path / "archive.json").is_file()):
+def _erase_due(address: object) -> None:
+    if not isinstance(address, str):
         return
     from histoseek.archive.erasure.pending import read_pending
     from histoseek.archive.layout import ArchiveLayout
+    from histoseek.archive.remote.address import ArchiveAddress
 
-    pending = read_pending(ArchiveLayout(path))
+    try:
+        layout = ArchiveLayout.of(ArchiveAddress.parse(address))
+        if not layout.manifest.is_file():
+            return
+        layout.refresh()
+    except HistoseekError:
+        # What the command was given is no archive, and it said so.
+        return
+    pending = read_pending(layout)
     if pending and pending.is_due:
         from histoseek.api import Archive
-        from histoseek.errors import ArchiveBusy, ArchiveReadOnly, HistoseekError
 
         print("erasing what removed and replaced slides left behind", file=sys.stderr)
         try:
-            Archive.open(path).erase()
+            Archive.open(address).erase()
         except (ArchiveBusy, ArchiveReadOnly):
             # Whoever writes, or may write, does it.
             return

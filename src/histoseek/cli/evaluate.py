@@ -26,7 +26,8 @@ PROTOCOL = ProtocolSpec()
 _METRICS = ("top-1", "mMV@3", "mMV@5", "recall@5", "MAP@5", "macro-F1")
 
 ArchiveOption = Annotated[
-    Path | None, typer.Option("--archive", envvar="HISTOSEEK_ARCHIVE", help="Folder of the archive.")
+    str | None,
+    typer.Option("--archive", envvar="HISTOSEEK_ARCHIVE", help="Folder of the archive, or its address on a server."),
 ]
 SystemsOption = Annotated[
     str | None,
@@ -111,7 +112,7 @@ def evaluate(
     _run(archive, spec, out)
 
 
-def _run(path: Path, spec: EvaluationSpec, out: Path | None) -> None:
+def _run(path: str, spec: EvaluationSpec, out: Path | None) -> None:
     from histoseek.api import Archive
     from histoseek.evaluation.evaluate import evaluate
     from histoseek.progress import show_progress

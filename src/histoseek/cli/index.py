@@ -176,7 +176,7 @@ def index(
     _print_report(report, opened, as_json)
 
 
-def _index(archive: Path, values: Mapping[str, Any]) -> tuple[Archive, IndexReport]:
+def _index(archive: str, values: Mapping[str, Any]) -> tuple[Archive, IndexReport]:
     from histoseek.archive.indexing.ingest import index as run
     from histoseek.progress import show_progress
 
@@ -214,13 +214,14 @@ def _noted_confinement(trust: bool | None) -> Iterator[None]:
         print(f"note: the processes that read files are not kept from: {', '.join(kinds)}", file=sys.stderr)
 
 
-def _is_archive(path: Path) -> bool:
+def _is_archive(address: str) -> bool:
     from histoseek.archive.layout import ArchiveLayout
+    from histoseek.archive.remote.address import ArchiveAddress
 
-    return ArchiveLayout(path).manifest.exists()
+    return ArchiveLayout.of(ArchiveAddress.parse(address)).exists
 
 
-def _require_tables(archive: Path, metadata: Path | None, reports: Sequence[Path] | None) -> None:
+def _require_tables(archive: str, metadata: Path | None, reports: Sequence[Path] | None) -> None:
     """Raise InputError where there is nothing to index, ArchiveError for tables about an archive without slides."""
     from histoseek.api import Archive
 
@@ -322,7 +323,7 @@ def _parse_budget(tiles: str) -> int | None:
     return int(tiles)
 
 
-def _open_or_create(path: Path, changes: dict[str, Any], values: Mapping[str, Any]) -> Archive:
+def _open_or_create(path: str, changes: dict[str, Any], values: Mapping[str, Any]) -> Archive:
     """The archive with its recipe changed as far as asked; encoders that are unknown, or have no weights here, are
     refused before anything is made."""
     from histoseek.api import Archive
@@ -343,7 +344,7 @@ def _open_or_create(path: Path, changes: dict[str, Any], values: Mapping[str, An
     archive.require_encoders(trained, text_encoder)
     given = name_slide_encoder(None, slide_encoder)
     if slide_encoder is not None and given != archive.manifest.slide_encoder:
-        raise SpaceMismatch(str(path), "slide encoder", archive.manifest.slide_encoder, given)
+        raise SpaceMismatch(archive.address, "slide encoder", archive.manifest.slide_encoder, given)
     archive.use_recipe(recipe)
     return archive
 

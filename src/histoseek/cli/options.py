@@ -21,7 +21,13 @@ if TYPE_CHECKING:
     Settings = TypeVar("Settings", bound=DataclassInstance)
 
 ArchiveOption = Annotated[
-    Path, typer.Option("--archive", envvar="HISTOSEEK_ARCHIVE", help="Folder of the archive.", show_default=False)
+    str,
+    typer.Option(
+        "--archive",
+        envvar="HISTOSEEK_ARCHIVE",
+        help="Folder of the archive, or its address on a server.",
+        show_default=False,
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 WhereOption = Annotated[

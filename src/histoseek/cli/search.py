@@ -103,7 +103,7 @@ def search(
     print_results(_run(archive, parsed, options), as_json, html)
 
 
-def _run(archive: Path, asked: Query, options: SearchOptions) -> SearchResults:
+def _run(archive: str, asked: Query, options: SearchOptions) -> SearchResults:
     """Search, with a distance of the user's own where the option names one."""
     from histoseek.api import Archive
     from histoseek.own_code import allow_own_code
@@ -129,7 +129,7 @@ def _is_given(context: typer.Context, name: str) -> bool:
     return source is not None and source.name not in {"DEFAULT", "DEFAULT_MAP"}
 
 
-def _find_phrases(archive: Path, asked: Query, options: PhraseOptions) -> PhraseResults:
+def _find_phrases(archive: str, asked: Query, options: PhraseOptions) -> PhraseResults:
     from histoseek.api import Archive
     from histoseek.progress import show_progress
 

@@ -15,7 +15,9 @@ from histoseek.server.settings import ServerSettings, UploadLimits, get_default_
 
 DEFAULTS = read_defaults(ServerSettings)
 
-ArchivesArgument = Annotated[list[Path], typer.Argument(metavar="ARCHIVE", help="Folders of the archives to serve.")]
+ArchivesArgument = Annotated[
+    list[str], typer.Argument(metavar="ARCHIVE", help="Folders or addresses of the archives to serve.")
+]
 HostOption = Annotated[
     str, typer.Option(help="Address to listen on; any address but a loopback one needs a proxy with TLS.")
 ]

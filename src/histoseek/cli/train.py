@@ -40,7 +40,7 @@ OutOption = Annotated[
     Path, typer.Option(metavar="FILE", help="File for the weights (.safetensors); their card is written beside it.")
 ]
 ArchiveOption = Annotated[
-    Path | None, typer.Option(metavar="FOLDER", help="Train on the slides and reports of this archive.")
+    str | None, typer.Option(metavar="FOLDER|ADDRESS", help="Train on the slides and reports of this archive.")
 ]
 PairsOption = Annotated[
     Path | None,
@@ -186,7 +186,7 @@ def _run(settings: TrainingSettings, slides: PairedSlides, out: Path, given: dic
 
 
 def _load_slides(
-    archive: Path | None, table: Path | None, features: Path | None, features_encoder: str, visible: bool
+    archive: str | None, table: Path | None, features: Path | None, features_encoder: str, visible: bool
 ) -> PairedSlides:
     from histoseek.training.pairs import PairedSlides
 
@@ -198,7 +198,7 @@ def _load_slides(
     else:
         from histoseek.api import Archive
 
-        slides = PairedSlides.from_archive(Archive.open(archive or Path()))
+        slides = PairedSlides.from_archive(Archive.open(archive or ""))
     return slides.keep_visible(_create_judge()) if visible else slides
 
 

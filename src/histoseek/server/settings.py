@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from histoseek.archive.remote.address import ArchiveAddress, hide_password
 from histoseek.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -80,15 +81,15 @@ class UploadLimits:
 class ServerSettings:
     """How one server runs.
 
-    archives: folder by the name that requests use; state: folder of tokens, uploads and judgements; write: archives may
-    be changed; import_folder: what index jobs may read; allow_anonymous: no token is required; require_sandbox: uploads
-    are opened only where the whole sandbox holds; allowed_hosts: host names to answer to beside loopback ones;
-    trust_proxy: X-Forwarded-For and -Proto come from a proxy of yours.
+    archives: folder or address by the name that requests use; state: folder of tokens, uploads and judgements; write:
+    archives may be changed; import_folder: what index jobs may read; allow_anonymous: no token is required;
+    require_sandbox: uploads are opened only where the whole sandbox holds; allowed_hosts: host names to answer to
+    beside loopback ones; trust_proxy: X-Forwarded-For and -Proto come from a proxy of yours.
 
     Raises ConfigurationError for what does not fit together.
     """
 
-    archives: Mapping[str, Path]
+    archives: Mapping[str, str | Path]
     state: Path = field(default_factory=get_default_state_folder)
     host: str = "127.0.0.1"
     port: int = 8750
@@ -104,6 +105,7 @@ class ServerSettings:
     uploads: UploadLimits = field(default_factory=UploadLimits)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "archives", {name: str(place) for name, place in self.archives.items()})
         for name in self.archives:
             _check_name(name)
         if self.allow_anonymous and not is_loopback(self.host):
@@ -151,18 +153,19 @@ class ServerSettings:
         os.environ[ENVIRONMENT] = self.to_json()
 
 
-def name_archives(folders: Iterable[Path]) -> dict[str, Path]:
-    """Archives by the names of their folders, without `.archive`; raises ConfigurationError for equal or odd names."""
-    archives: dict[str, Path] = {}
-    for folder in folders:
-        path = folder.resolve()
-        name = path.name.removesuffix(_SUFFIX)
+def name_archives(places: Iterable[str | Path]) -> dict[str, str]:
+    """Archives by the last parts of their folders and addresses, without `.archive`; raises ConfigurationError for
+    equal or odd names."""
+    archives: dict[str, str] = {}
+    for place in places:
+        address = ArchiveAddress.parse(place)
+        shown = str(address) if address.is_remote else str(Path(place).resolve())
+        name = shown.partition("?")[0].rstrip("/").rpartition("/")[2].removesuffix(_SUFFIX)
         _check_name(name)
         if name in archives:
-            raise ConfigurationError(
-                str(folder), f"the name {name!r} is taken by {archives[name]}", "Rename one of the folders"
-            )
-        archives[name] = path
+            taken = hide_password(archives[name])
+            raise ConfigurationError(str(address), f"the name {name!r} is taken by {taken}", "Rename one of the two")
+        archives[name] = address.text if address.is_remote else shown
     return archives
 
 

@@ -71,9 +71,9 @@ def _count_distinct(archive: Archive, column: str) -> int:
 class ArchiveRegistry:
     """All archives of a server, by name."""
 
-    def __init__(self, folders: Mapping[str, Path]) -> None:
+    def __init__(self, places: Mapping[str, str | Path]) -> None:
         """Open them; raises ArchiveNotFound, DamagedArchive."""
-        self._archives = {name: ArchiveEntry(name, Archive.open(path)) for name, path in folders.items()}
+        self._archives = {name: ArchiveEntry(name, Archive.open(path)) for name, path in places.items()}
 
     def __iter__(self) -> Iterator[ArchiveEntry]:
         return iter(self._archives.values())
