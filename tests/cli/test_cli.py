@@ -105,7 +105,7 @@ def test_bad_slides_are_one_line_each(cohort: Path, tmp_path: Path) -> None:
 
 _INTERRUPTED_RUN = """
 import os, signal
-import histoseek.archive.indexing.bag_providers as sources
+import histoseek.archive.bags as sources
 # A shell that runs the tests in the background has interrupts ignored, which its children inherit.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 original, made = sources.save_bag, []

@@ -71,7 +71,15 @@ def test_what_does_not_fit_together_is_refused() -> None:
 
 def test_archives_are_named_after_their_folders(tmp_path: Path) -> None:
     found = name_archives([tmp_path / "kidney.archive", tmp_path / "lung"])
-    assert found == {"kidney": tmp_path / "kidney.archive", "lung": tmp_path / "lung"}
+    assert found == {"kidney": str(tmp_path / "kidney.archive"), "lung": str(tmp_path / "lung")}
+
+
+def test_archives_on_servers_are_named_after_their_addresses() -> None:
+    address = "postgresql://me:secret@host/path/kidney.archive?sslmode=require"
+    assert name_archives([address, "s3://bucket/lung/"]) == {"kidney": address, "lung": "s3://bucket/lung/"}
+    with pytest.raises(ConfigurationError, match="is taken by") as caught:
+        name_archives([address, "s3://bucket/kidney"])
+    assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
