@@ -90,7 +90,7 @@ def run(engine: str, folder: Path, plan: Plan) -> None:
     os.environ.update(HISTOSEEK_CACHE_DIR=str(place / "cache"), HISTOSEEK_HISTORY_MINUTES="0")
     with SERVERS[engine](place) as address:
         try:
-            measure(engine, address, plan)
+            measure(engine, place, address, plan)
         finally:
             shutil.rmtree(place, ignore_errors=True)
 
@@ -129,7 +129,7 @@ def serve_milvus(place: Path) -> Iterator[str]:
 SERVERS = {"folder": serve_folder, "postgresql": serve_postgres, "s3": serve_s3, "milvus": serve_milvus}
 
 
-def measure(engine: str, address: str, plan: Plan) -> None:
+def measure(engine: str, place: Path, address: str, plan: Plan) -> None:
     def tell(what: str, where: str, times: Sequence[float], recall: float | None, note: str = "") -> None:
         low, high = (f"{value * 1000:.1f}" for value in np.percentile(times, [50, 95])) if len(times) else ("", "")
         shown = "" if recall is None else f"{recall:.4f}"
@@ -144,6 +144,9 @@ def measure(engine: str, address: str, plan: Plan) -> None:
     queries = np.random.default_rng(1).integers(0, plan.slides, plan.queries)
     measure_store(open_store(archive.layout).snapshot(), vectors, groups, queries, tell)
     measure_searches(Archive.open(address), queries, tell)
+    report = archive.copy_to(place / "copy")
+    each = report.seconds / plan.slides * 1000
+    tell("copied to a folder", "", [], None, f"{each:.2f} ms a slide, compared, without cached features")
 
 
 def load(store: Store, plan: Plan) -> tuple[list[float], None, str]:

@@ -22,7 +22,9 @@ from histoseek.settings import get_settings
 from histoseek.simulate.cohort_spec import CohortSpec, write_cohort
 from tests.servers.postgres import PostgresServer, start_postgres
 
-pytest.register_assert_rewrite("tests.archive.store_contract", "tests.archive.remote.files_contract")
+pytest.register_assert_rewrite(
+    "tests.archive.store_contract", "tests.archive.remote.files_contract", "tests.archive.remote.copies_contract"
+)
 
 # No test's files need to outlive a power cut, and discs take their time. What `subprocess` starts flushes as users' do.
 os.fsync = os.fstat

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -93,7 +93,7 @@ class _Run:
             if not (bags.unsettled and source.has_changed):
                 return source, bags
         what = "changes faster than it can be copied"
-        raise ArchiveError(str(self._archive.path), what, "Repeat the command when nothing writes to it: it continues")
+        raise ArchiveError(self._archive.address, what, "Repeat the command when nothing writes to it: it continues")
 
     def _begin(self, source: CopySource) -> None:
         """Say what is being copied; what was copied of a space that is in use no longer goes."""
@@ -143,7 +143,7 @@ class _Run:
         with self._reporter.part("comparing features", slides) as part:
             differing = compare_bags(source.files, self._files, folders, bags.hashes, part)
         if differing and source.has_changed:
-            raise OutdatedSnapshot(self._archive.path)
+            raise OutdatedSnapshot(self._archive.address)
         differing += _list_differing(self._files, source.side_files)
         wrong = [*rows.missing, *rows.added, *rows.altered]
         if store and wrong:
@@ -154,7 +154,7 @@ class _Run:
             raise ArchiveError(str(self._target), what, "Repeat the command: it copies them anew")
 
     def _layout(self, number: int) -> ArchiveLayout:
-        return ArchiveLayout(self._target.folder, number, self._target.text if self._target.is_remote else "")
+        return replace(ArchiveLayout.of(self._target), number=number)
 
 
 def _list_differing(files: ArchiveFiles, contents: Mapping[str, bytes]) -> list[str]:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Protocol
 
 from histoseek.archive.layout import ArchiveLayout, hold_write_lock
+from histoseek.archive.remote import registry
+from histoseek.archive.remote.address import ArchiveAddress
 from histoseek.archive.remote.base import FileStamp
 from histoseek.archive.side_files import SET_ASIDE
 from histoseek.files import as_archive_errors, make_folder, unlink_durably, write_atomic
@@ -81,8 +83,8 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 
 def open_files(layout: ArchiveLayout) -> ArchiveFiles:
-    """The files of an archive, where they lie."""
-    return FolderFiles(layout.root)
+    """The files of an archive, where they lie; raises ConfigurationError, MissingExtra."""
+    return registry.open_files(ArchiveAddress.parse(layout.address)) if layout.address else FolderFiles(layout.root)
 
 
 def list_side_files(files: ArchiveFiles, layout: ArchiveLayout) -> dict[str, FileStamp]:

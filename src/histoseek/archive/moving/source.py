@@ -55,7 +55,7 @@ def take_source(archive: ArchiveFolder) -> CopySource:
         if source is not None:
             return source
     what = "is being changed faster than it can be read"
-    raise ArchiveError(str(archive.path), what, "Repeat the command when nothing writes to it")
+    raise ArchiveError(archive.address, what, "Repeat the command when nothing writes to it")
 
 
 def _take(archive: ArchiveFolder) -> CopySource | None:
