@@ -22,6 +22,7 @@ from histoseek.archive.remote.postgres.schema import (
     ArchiveState,
     Change,
     begin_commit,
+    check_format,
     check_server,
     drop_schema,
     make_schema,
@@ -233,6 +234,7 @@ class Database:
             connection.read_only = True
         if not self._is_checked:
             check_server(connection, self.address)
+            check_format(connection, self.schema, self.address)
             self._is_checked = True
         return connection
 

@@ -115,6 +115,17 @@ def begin_epoch(connection: Connection, schema: str) -> int:
     return _to_int(row[0]) if row else 0
 
 
+def check_format(connection: Connection, schema: str, address: str) -> None:
+    """Raises ServerUnsuited where a newer version of ours has made the tables of an archive."""
+    if connection.execute("SELECT to_regclass(%s)", (f'"{schema}".state',)).fetchone() == (None,):
+        return
+    row = connection.execute(sql.SQL("SELECT format FROM {}.state").format(sql.Identifier(schema))).fetchone()
+    there = _to_int(row[0]) if row else FORMAT
+    if there > FORMAT:
+        what = f"made by a newer histoseek (tables of format {there}, this one reads {FORMAT})"
+        raise ServerUnsuited(address, what, "Update histoseek")
+
+
 def check_server(connection: Connection, address: str) -> None:
     """Raises ServerUnsuited for an old server, or one without pgvector or with an old one; makes it where it may."""
     number = connection.info.server_version
