@@ -139,7 +139,7 @@ def test_keys_differ_by_purpose_and_by_state(tmp_path: Path) -> None:
 
 
 def test_others_that_write_for_too_long_are_an_overload(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("histoseek.server.state.database._WAIT_S", 0.01)
+    monkeypatch.setattr("histoseek.server.state.sqlite._WAIT_S", 0.01)
     state = State(tmp_path / "state", COUNTERS)
     busy = sqlite3.connect(tmp_path / "state" / "state.sqlite", isolation_level=None)
     busy.execute("BEGIN IMMEDIATE")
@@ -169,7 +169,7 @@ def test_of_what_was_deleted_or_replaced_no_byte_stays(tmp_path: Path) -> None:
 
 
 def test_a_reader_puts_the_erasure_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("histoseek.server.state.database._WAIT_S", 0.0)
+    monkeypatch.setattr("histoseek.server.state.sqlite._WAIT_S", 0.0)
     state = State(tmp_path / "state", COUNTERS)
     with sqlite3.connect(tmp_path / "state" / "state.sqlite") as reader:
         reader.execute("BEGIN")

@@ -147,7 +147,7 @@ def test_use_is_noted_to_the_hour(state: State) -> None:
 
 
 def test_a_token_works_while_its_use_cannot_be_noted(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("histoseek.server.state.database._WAIT_S", 0.01)
+    monkeypatch.setattr("histoseek.server.state.sqlite._WAIT_S", 0.01)
     text = TokenStore(state).add("one", "read").text
     other = State(state.folder)
     with state.open_transaction():

@@ -77,7 +77,7 @@ class Context:
     def from_settings(cls, settings: ServerSettings) -> Self:
         """Open what the settings name; raises ConfigurationError, ArchiveNotFound, DamagedArchive."""
         metrics = Metrics(settings.metrics_folder if settings.workers > 1 else None)
-        state = State(settings.state)
+        state = State.from_settings(settings)
         limits = settings.limits
         archives = ArchiveRegistry(settings.archives)
         jobs = JobStore(state)

@@ -71,7 +71,7 @@ def _require(confinement: Confinement) -> None:
 
 
 def _create_first_token(settings: ServerSettings) -> str | None:
-    state = State(settings.state)
+    state = State.from_settings(settings)
     try:
         return None if settings.allow_anonymous else TokenStore(state).create_first()
     finally:

@@ -81,16 +81,18 @@ class UploadLimits:
 class ServerSettings:
     """How one server runs.
 
-    archives: folder or address by the name that requests use; state: folder of tokens, uploads and judgements; write:
-    archives may be changed; import_folder: what index jobs may read; allow_anonymous: no token is required;
-    require_sandbox: uploads are opened only where the whole sandbox holds; allowed_hosts: host names to answer to
-    beside loopback ones; trust_proxy: X-Forwarded-For and -Proto come from a proxy of yours.
+    archives: folder or address by the name that requests use; state: folder of tokens, uploads and judgements;
+    state_address: of the database that has tokens, sessions, jobs, judgements and collections instead, for several
+    servers; write: archives may be changed; import_folder: what index jobs may read; allow_anonymous: no token is
+    required; require_sandbox: uploads are opened only where the whole sandbox holds; allowed_hosts: host names to
+    answer to beside loopback ones; trust_proxy: X-Forwarded-For and -Proto come from a proxy of yours.
 
     Raises ConfigurationError for what does not fit together.
     """
 
     archives: Mapping[str, str | Path]
     state: Path = field(default_factory=get_default_state_folder)
+    state_address: str = field(default="", repr=False)
     host: str = "127.0.0.1"
     port: int = 8750
     workers: int = 1

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import re
 import secrets
-import sqlite3
-import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Literal
@@ -14,6 +12,7 @@ from typing import Literal
 from histoseek.server.errors import Conflict, NotFound
 from histoseek.server.jobs.job_spec import EMPTY, clean_spec
 from histoseek.server.state.database import State
+from histoseek.server.state.engine import Row
 
 JobKind = Literal["index", "encode", "erase"]
 JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
@@ -74,9 +73,10 @@ class StoredJob:
 class JobStore:
     """All jobs of a server."""
 
-    def __init__(self, state: State, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, state: State, clock: Callable[[], float] | None = None) -> None:
+        """clock: None for the one that all servers of the state share."""
         self._state = state
-        self._clock = clock
+        self._clock = clock or state.now
 
     def add(
         self, kind: JobKind, archive: str, owner: str, spec: str = EMPTY, upload_id: str | None = None
@@ -227,7 +227,7 @@ class JobStore:
                     )
 
 
-def _parse_job(row: sqlite3.Row) -> StoredJob:
+def _parse_job(row: Row) -> StoredJob:
     fields = {name: row[name] for name in StoredJob.__slots__ if name != "outcome"}
     return StoredJob(**fields, outcome=_parse_outcome(row["outcome"]))
 

@@ -95,7 +95,7 @@ def main(job_id: str) -> None:
     """Do one job of the server whose settings are in the environment."""
     signal.signal(signal.SIGTERM, _stop)
     settings = ServerSettings.from_environment()
-    jobs = JobStore(State(settings.state))
+    jobs = JobStore(State.from_settings(settings))
     job = jobs.get(job_id)
     try:
         reporter = _JobReporter(jobs, job_id)

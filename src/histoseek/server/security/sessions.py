@@ -17,13 +17,17 @@ _VALUE = re.compile(r"([0-9a-f]{16})\.([0-9a-f]{32})\.([0-9]{1,12})\.([0-9a-f]{6
 
 
 class Sessions:
-    """Sessions of one server; its port is part of the cookie's name, as cookies are shared by all ports of a host."""
+    """Sessions of one server, or of all that share a state.
+
+    Its port is part of the cookie's name, as cookies are shared by all ports of a host; servers that share a state have
+    one name instead.
+    """
 
     def __init__(self, state: State, tokens: TokenStore, port: int, clock: Clock = time.time) -> None:
         self._state = state
         self._tokens = tokens
         self._key = state.derive_key("session")
-        self._name = f"histoseek-{port}"
+        self._name = f"histoseek-{state.shared_id or port}"
         self._clock = clock
 
     def start(self, token: Token, secure: bool) -> str:
@@ -49,7 +53,9 @@ class Sessions:
             _, session_id, expires = parts
             with self._state.open_transaction() as connection:
                 connection.execute("DELETE FROM ended_sessions WHERE expires <= ?", (self._clock(),))
-                connection.execute("INSERT OR IGNORE INTO ended_sessions VALUES (?, ?)", (session_id, expires))
+                connection.execute(
+                    "INSERT INTO ended_sessions VALUES (?, ?) ON CONFLICT DO NOTHING", (session_id, expires)
+                )
         return self._make_cookie("", 0, secure)
 
     def _parse(self, cookie_header: str, secure: bool) -> tuple[str, str, int] | None:

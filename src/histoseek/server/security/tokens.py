@@ -6,8 +6,8 @@ import hashlib
 import hmac
 import re
 import secrets
-import sqlite3
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,6 +17,7 @@ from histoseek.errors import InputError
 from histoseek.server.clock import Clock, to_datetime
 from histoseek.server.errors import Overloaded
 from histoseek.server.state.database import State
+from histoseek.server.state.engine import Row, Transaction
 
 Role = Literal["read", "write"]
 """What a token may do: look and search; or change archives too, where the server lets anyone."""
@@ -105,25 +106,25 @@ class TokenStore:
         self._note_use(rows[0])
         return _parse_token(rows[0])
 
-    def _select(self, token_id: str) -> list[sqlite3.Row]:
+    def _select(self, token_id: str) -> Sequence[Row]:
         return self._state.read("SELECT * FROM tokens WHERE token_id = ? AND revoked IS NULL", (token_id,))
 
-    def _insert(self, connection: sqlite3.Connection, name: str, role: Role) -> NewToken:
+    def _insert(self, connection: Transaction, name: str, role: Role) -> NewToken:
         _check_name_and_role(name, role)
         token_id = secrets.token_hex(8)
         text = f"hs_{token_id}_{secrets.token_urlsafe(32)}"
-        try:
-            row = connection.execute(
-                "INSERT INTO tokens (token_id, name, role, digest, created) VALUES (?, ?, ?, ?, ?) RETURNING *",
-                (token_id, name, role, _compute_digest(text), self._clock()),
-            ).fetchone()
-        except sqlite3.IntegrityError as error:
+        row = connection.execute(
+            "INSERT INTO tokens (token_id, name, role, digest, created) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT DO NOTHING RETURNING *",
+            (token_id, name, role, _compute_digest(text), self._clock()),
+        ).fetchone()
+        if row is None:
             raise InputError(
                 f"token {name!r}", "there is one of this name already", "Revoke it first, or choose another name"
-            ) from error
+            )
         return NewToken(_parse_token(row), text)
 
-    def _note_use(self, row: sqlite3.Row) -> None:
+    def _note_use(self, row: Row) -> None:
         hour = self._clock() // _COARSE_S * _COARSE_S
         if row["last_used"] is None or row["last_used"] < hour:
             with suppress(Overloaded), self._state.open_transaction() as connection:
@@ -144,7 +145,7 @@ def _compute_digest(text: str) -> bytes:
     return hashlib.sha256(text.encode(errors="surrogatepass")).digest()
 
 
-def _parse_token(row: sqlite3.Row) -> Token:
+def _parse_token(row: Row) -> Token:
     last_used, revoked = row["last_used"], row["revoked"]
     return Token(
         row["token_id"],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import sqlite3
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from histoseek.errors import InputError
 from histoseek.server.clock import Clock, to_datetime
 from histoseek.server.errors import Conflict, NotFound
 from histoseek.server.state.database import State
+from histoseek.server.state.engine import Row, Transaction
 
 MAX_COLLECTIONS = 200
 MAX_ITEMS = 5000
@@ -154,7 +154,7 @@ class CollectionStore:
         )
         return _parse_collection(rows) if rows else None
 
-    def _advance_version(self, connection: sqlite3.Connection, owner: str, collection_id: str, version: int) -> None:
+    def _advance_version(self, connection: Transaction, owner: str, collection_id: str, version: int) -> None:
         row = connection.execute(
             "SELECT version FROM collections WHERE owner = ? AND collection_id = ?", (owner, collection_id)
         ).fetchone()
@@ -166,7 +166,7 @@ class CollectionStore:
 
 
 def _put_items(
-    connection: sqlite3.Connection,
+    connection: Transaction,
     collection_id: str,
     items: Sequence[NewItem],
     before: dict[tuple[str, str], float],
@@ -188,15 +188,15 @@ def _put_items(
     )
 
 
-def _read_times_added(connection: sqlite3.Connection, collection_id: str) -> dict[tuple[str, str], float]:
+def _read_times_added(connection: Transaction, collection_id: str) -> dict[tuple[str, str], float]:
     """When each slide came into the collection."""
     rows = connection.execute(
         "SELECT archive, slide_id, added FROM collection_items WHERE collection_id = ?", (collection_id,)
     )
-    return {(row["archive"], row["slide_id"]): row["added"] for row in rows}
+    return {(row["archive"], row["slide_id"]): row["added"] for row in rows.fetchall()}
 
 
-def _parse_collection(rows: list[sqlite3.Row]) -> StoredCollection:
+def _parse_collection(rows: Sequence[Row]) -> StoredCollection:
     head = rows[0]
     items = (
         Item(row["archive"], row["slide_id"], row["note"], to_datetime(row["added"]))

@@ -1,157 +1,71 @@
-"""What a server remembers: one SQLite database in a private folder, shared by threads and processes."""
+"""What a server remembers, shared by threads and processes: in its folder, or for several servers on PostgreSQL."""
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import hmac
-import os
 import secrets
-import sqlite3
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from weakref import WeakSet
 
-from histoseek.errors import ConfigurationError
-from histoseek.files import fsync_path
-from histoseek.server.errors import Overloaded
-
-_WAIT_S = 10.0
-_FILE = "state.sqlite"
-_LOCK = "state.lock"
-
-_PASSING = {
-    sqlite3.SQLITE_BUSY: "its state is busy",
-    sqlite3.SQLITE_LOCKED: "its state is busy",
-    sqlite3.SQLITE_FULL: "its disk is full",
-}
-
-SqlValue = str | int | float | bytes | None
-
-MIGRATIONS: tuple[tuple[str, ...], ...] = (
-    (
-        "CREATE TABLE keys (purpose TEXT PRIMARY KEY, value BLOB NOT NULL)",
-        """CREATE TABLE tokens (
-            token_id TEXT PRIMARY KEY, name TEXT NOT NULL, role TEXT NOT NULL, digest BLOB NOT NULL,
-            created REAL NOT NULL, last_used REAL, revoked REAL)""",
-        "CREATE UNIQUE INDEX tokens_by_name ON tokens (name) WHERE revoked IS NULL",
-        "CREATE TABLE ended_sessions (session_id TEXT PRIMARY KEY, expires REAL NOT NULL)",
-        """CREATE TABLE judgements (
-            archive TEXT NOT NULL, query_key TEXT NOT NULL, slide_id TEXT NOT NULL, judge TEXT NOT NULL,
-            query TEXT NOT NULL, relevant INTEGER NOT NULL, at REAL NOT NULL,
-            PRIMARY KEY (archive, query_key, slide_id, judge))""",
-        """CREATE TABLE collections (
-            collection_id TEXT PRIMARY KEY, owner TEXT NOT NULL, name TEXT NOT NULL, version INTEGER NOT NULL,
-            created REAL NOT NULL, updated REAL NOT NULL)""",
-        "CREATE INDEX collections_by_owner ON collections (owner, created)",
-        """CREATE TABLE collection_items (
-            collection_id TEXT NOT NULL REFERENCES collections ON DELETE CASCADE, place INTEGER NOT NULL,
-            archive TEXT NOT NULL, slide_id TEXT NOT NULL, note TEXT NOT NULL, added REAL NOT NULL,
-            PRIMARY KEY (collection_id, place), UNIQUE (collection_id, archive, slide_id))""",
-    ),
-    (
-        """CREATE TABLE jobs (
-            job_id TEXT PRIMARY KEY, kind TEXT NOT NULL, archive TEXT NOT NULL, owner TEXT NOT NULL, upload_id TEXT,
-            spec TEXT NOT NULL, state TEXT NOT NULL, created REAL NOT NULL, started REAL, ended REAL, beat REAL,
-            done INTEGER NOT NULL, total INTEGER, part TEXT, outcome TEXT, error TEXT,
-            cancel INTEGER NOT NULL DEFAULT 0)""",
-        "CREATE INDEX jobs_by_owner ON jobs (owner, created)",
-    ),
-    (
-        "CREATE TABLE judged_queries (query_key TEXT PRIMARY KEY, query TEXT NOT NULL)",
-        "INSERT OR IGNORE INTO judged_queries SELECT query_key, query FROM judgements",
-        "ALTER TABLE judgements DROP COLUMN query",
-        "CREATE INDEX judgements_by_judge ON judgements (judge)",
-        "CREATE INDEX judgements_by_query ON judgements (query_key)",
-    ),
-    (
-        "UPDATE jobs SET spec = '{}' WHERE ended IS NOT NULL",
-        """CREATE TABLE kept_slides (
-            upload_id TEXT NOT NULL, archive TEXT NOT NULL, since REAL NOT NULL, pending INTEGER NOT NULL,
-            PRIMARY KEY (upload_id, archive))""",
-    ),
-)
-
-
-class _Connection(sqlite3.Connection):
-    """A connection that can be held weakly."""
+from histoseek.errors import ConfigurationError, MissingExtra
+from histoseek.server.settings import ServerSettings
+from histoseek.server.state.engine import Row, SqlValue, StateEngine, Transaction
+from histoseek.server.state.migrations import MIGRATIONS, Migrations
+from histoseek.server.state.sqlite import SqliteEngine
 
 
 class State:
-    """The database, with one connection a thread. Not to be used after a fork: children open their own."""
+    """The database of a server. Not to be used after a fork: children open their own."""
 
-    def __init__(self, folder: Path, migrations: Sequence[Sequence[str]] = MIGRATIONS) -> None:
-        """Open it, and make what is missing.
+    def __init__(self, folder: Path, migrations: Migrations = MIGRATIONS, address: str = "") -> None:
+        """Open it, and make what is missing; address: of a PostgreSQL server, "" for the folder itself.
 
         Raises ConfigurationError when the folder is open to others or can't be written, or the database is damaged or
-        of a newer histoseek.
+        of a newer histoseek; ServerUnreachable, AccessDenied, ServerUnsuited, MissingExtra with an address.
         """
         self.folder = folder
-        self.holds_traces = False
-        """Whether `erase_deleted` is to be called again."""
-        self._path = folder / _FILE
-        self._local = threading.local()
-        self._connections: WeakSet[_Connection] = WeakSet()
-        self._guard = threading.Lock()
         make_private_folder(folder)
-        try:
-            with self._lock_setup():
-                if self._migrate(migrations):
-                    self.erase_deleted()
-        except (OSError, sqlite3.DatabaseError) as error:
-            raise ConfigurationError(
-                str(folder),
-                f"the server's state can't be used ({type(error).__name__})",
-                "Check the folder and its disk",
-            ) from error
+        self._engine = _open_engine(folder, migrations, address)
+        self.shared_id = self.derive_key("name").hex()[:12] if address else ""
+        """What all servers of a shared state call it; "" of a folder's."""
 
-    def read(self, statement: str, values: Sequence[SqlValue] = ()) -> list[sqlite3.Row]:
-        """The rows that a statement gives; raises Overloaded while others write for too long."""
-        with _translate_busy():
-            return self._get_connection().execute(statement, values).fetchall()
+    @classmethod
+    def from_settings(cls, settings: ServerSettings) -> State:
+        """That of a server; raises as the class does."""
+        return cls(settings.state, address=settings.state_address)
 
-    @contextmanager
-    def open_transaction(self) -> Iterator[sqlite3.Connection]:
+    @property
+    def holds_traces(self) -> bool:
+        """Whether `erase_deleted` is to be called again."""
+        return self._engine.holds_traces
+
+    def read(self, statement: str, values: Sequence[SqlValue] = ()) -> Sequence[Row]:
+        """The rows that a statement gives; raises Overloaded while others write for too long, or it is away."""
+        return self._engine.read(statement, values)
+
+    def open_transaction(self) -> AbstractContextManager[Transaction]:
         """A transaction that no other process writes in: kept when the block ends, undone when it raises.
 
-        Raises Overloaded when others write for too long.
+        Raises Overloaded when others write for too long, or the database is away.
         """
-        connection = self._get_connection()
-        with _translate_busy():
-            connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield connection
-            with _translate_busy():
-                connection.execute("COMMIT")
-        finally:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+        return self._engine.open_transaction()
 
     def erase_deleted(self) -> bool:
         """Let no byte of what was deleted or replaced stay in the database's files; False while others read or write.
 
-        Then it is to be called again. Rows are overwritten as they are deleted; what moves of pages leaves behind goes
-        as the database is written anew, what the write-ahead log holds as that is emptied.
+        Then it is to be called again.
         """
-        connection = self._get_connection()
-        self.holds_traces = True
-        try:
-            connection.execute("VACUUM")
-            (is_busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF not in _PASSING:
-                raise
-            return False
-        self.holds_traces = bool(is_busy)
-        return not is_busy
+        return self._engine.erase_deleted()
 
     def check_readable(self) -> None:
         """Raise Overloaded when the database can't be read, or was taken away: what is written now would be lost."""
-        self.read("SELECT 1")
-        if not self._path.exists():
-            raise Overloaded("server", "its state is gone", "Restart it", 60)
+        self._engine.check_readable()
+
+    def now(self) -> float:
+        """The time that all servers of this state share, in seconds since 1970."""
+        return self._engine.now()
 
     def derive_key(self, purpose: str) -> bytes:
         """A secret of 32 bytes for one purpose, the same in all processes for as long as the state lives."""
@@ -159,59 +73,14 @@ class State:
         rows = self.read(statement)
         if not rows:
             with self.open_transaction() as connection:
-                connection.execute("INSERT OR IGNORE INTO keys VALUES ('root', ?)", (secrets.token_bytes(32),))
+                new = secrets.token_bytes(32)
+                connection.execute("INSERT INTO keys VALUES ('root', ?) ON CONFLICT DO NOTHING", (new,))
             rows = self.read(statement)
         return hmac.digest(rows[0]["value"], purpose.encode(), hashlib.sha256)
 
     def close(self) -> None:
         """Close all connections; no thread may be using one."""
-        with self._guard:
-            for connection in list(self._connections):
-                connection.close()
-        self._local = threading.local()
-
-    def _get_connection(self) -> _Connection:
-        connection: _Connection | None = getattr(self._local, "connection", None)
-        if connection is None:
-            connection = self._local.connection = self._connect()
-        return connection
-
-    def _connect(self) -> _Connection:
-        connection = sqlite3.connect(
-            self._path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False, factory=_Connection
-        )
-        connection.row_factory = sqlite3.Row
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA secure_delete = ON")
-        # Else sorting and writing the database anew may leave pages in the system's folder for temporary files.
-        connection.execute("PRAGMA temp_store = MEMORY")
-        with self._guard:
-            self._connections.add(connection)
-        return connection
-
-    @contextmanager
-    def _lock_setup(self) -> Iterator[None]:
-        """Hold off other processes: SQLite does not wait when two of them switch to a write-ahead log."""
-        with os.fdopen(_open_private(self.folder / _LOCK), "ab") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if not self._path.exists():
-                os.close(_open_private(self._path))
-                fsync_path(self.folder)
-            yield
-
-    def _migrate(self, migrations: Sequence[Sequence[str]]) -> bool:
-        """Bring the database up to date; whether there was one to be changed."""
-        connection = self._get_connection()
-        connection.execute("PRAGMA journal_mode = WAL")
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version > len(migrations):
-            raise ConfigurationError(str(self.folder), "written by a newer histoseek", "Update histoseek")
-        with self.open_transaction():
-            for statement in (statement for step in migrations[version:] for statement in step):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {len(migrations)}")
-        return 0 < version < len(migrations)
+        self._engine.close()
 
 
 def make_private_folder(folder: Path) -> None:
@@ -225,16 +94,11 @@ def make_private_folder(folder: Path) -> None:
         raise ConfigurationError(str(folder), "can't be created", "Choose another folder with --state") from error
 
 
-def _open_private(path: Path) -> int:
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-
-
-@contextmanager
-def _translate_busy() -> Iterator[None]:
+def _open_engine(folder: Path, migrations: Migrations, address: str) -> StateEngine:
+    if not address:
+        return SqliteEngine(folder, migrations)
     try:
-        yield
-    except sqlite3.OperationalError as error:
-        what = _PASSING.get(error.sqlite_errorcode & 0xFF)
-        if what is None:
-            raise
-        raise Overloaded("server", what, "Try again in some seconds", 5) from error
+        from histoseek.server.state.postgres import PostgresEngine
+    except ImportError as error:
+        raise MissingExtra(error.name or "psycopg", "postgres") from error
+    return PostgresEngine(address, migrations)

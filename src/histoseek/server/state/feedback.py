@@ -64,10 +64,11 @@ class FeedbackStore:
             (count,) = connection.execute("SELECT count(*) FROM judgements WHERE judge = ?", (by,)).fetchone()
             if count >= MAX_JUDGEMENTS:
                 raise InputError("feedback", f"you have {count} judgements already", "Withdraw some first")
-            connection.execute("INSERT OR IGNORE INTO judged_queries VALUES (?, ?)", (key, stored_query))
+            connection.execute("INSERT INTO judged_queries VALUES (?, ?) ON CONFLICT DO NOTHING", (key, stored_query))
             connection.execute(
-                "INSERT OR REPLACE INTO judgements (archive, query_key, slide_id, judge, relevant, at)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT INTO judgements (archive, query_key, slide_id, judge, relevant, at) VALUES (?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT (archive, query_key, slide_id, judge)"
+                " DO UPDATE SET relevant = excluded.relevant, at = excluded.at",
                 (archive, key, slide_id, by, relevant, now),
             )
         return StoredJudgement(key, slide_id, relevant, by, to_datetime(now))
@@ -107,10 +108,12 @@ class FeedbackStore:
             ).fetchall()
             keys = [row["query_key"] for row in rows if _names_slide(json.loads(row["query"]), slide_id, text)]
             forgotten = connection.execute(
-                "DELETE FROM judgements WHERE archive = ? AND (slide_id = ? OR query_key IN"
-                " (SELECT value FROM json_each(?)))",
-                (archive, slide_id, json.dumps(keys)),
+                "DELETE FROM judgements WHERE archive = ? AND slide_id = ?", (archive, slide_id)
             ).rowcount
+            for key in keys:
+                forgotten += connection.execute(
+                    "DELETE FROM judgements WHERE archive = ? AND query_key = ?", (archive, key)
+                ).rowcount
             connection.execute("DELETE FROM judged_queries WHERE query_key NOT IN (SELECT query_key FROM judgements)")
         return forgotten
 

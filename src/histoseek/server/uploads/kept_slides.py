@@ -17,6 +17,7 @@ from histoseek.server.clock import Clock
 from histoseek.server.jobs.job_spec import parse_spec
 from histoseek.server.jobs.job_store import JobStore, StoredJob
 from histoseek.server.state.database import State
+from histoseek.server.state.engine import Row
 from histoseek.server.uploads.folders import GONE, PART, is_upload_id
 from histoseek.server.uploads.upload_store import StoredUpload
 from histoseek.slides.sources.file import FileSource
@@ -101,7 +102,7 @@ class KeptSlides:
         with self.state.open_transaction() as connection:
             connection.executemany(
                 "INSERT INTO kept_slides VALUES (?1, ?2, ?3, ?4) ON CONFLICT (upload_id, archive)"
-                " DO UPDATE SET since = ?3, pending = pending + ?4",
+                " DO UPDATE SET since = ?3, pending = kept_slides.pending + ?4",
                 [(upload_id, entry.archive.address, self.clock(), pending) for upload_id in upload_ids],
             )
 
@@ -119,7 +120,7 @@ class KeptSlides:
         gone = []
         with self.state.open_transaction() as connection:
             connection.executemany(
-                "INSERT OR IGNORE INTO kept_slides VALUES (?, ?, ?, 0)",
+                "INSERT INTO kept_slides VALUES (?, ?, ?, 0) ON CONFLICT DO NOTHING",
                 [(upload_id, archive, self.clock()) for archive, ids in listed.items() for upload_id in ids],
             )
             rows = connection.execute("SELECT upload_id, archive, since, pending FROM kept_slides").fetchall()
@@ -131,7 +132,7 @@ class KeptSlides:
         for folder in gone:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def _is_needed(self, row: Mapping[str, object], listed: Mapping[str, Collection[str]], waiting: set[str]) -> bool:
+    def _is_needed(self, row: Row, listed: Mapping[str, Collection[str]], waiting: set[str]) -> bool:
         upload_id, archive = row["upload_id"], str(row["archive"])
         is_pending = bool(row["pending"]) and self.clock() - float(str(row["since"])) < _GRACE_S
         return upload_id in waiting or is_pending or archive not in listed or upload_id in listed[archive]
