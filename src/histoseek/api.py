@@ -80,6 +80,7 @@ class Archive(ArchiveFolder):
         trust: bool | None = None,
         slide_features: PathLike | None = None,
         encoder: str | OwnTileEncoder | None = None,
+        cluster: str | None = None,
         reporter: Reporter | None = None,
     ) -> IndexReport:
         """Bring the archive up to date with slide files and folders (or feature files, for an archive of such).
@@ -88,7 +89,8 @@ class Archive(ArchiveFolder):
         spacing_of: um/px by file name; rename: column names of the tables; report_columns: what columns of report
         tables hold; deidentify=False: keep names, dates and numbers of persons, "presidio": ask Presidio too;
         trust=True: read files in this very process; slide_features: vectors of slides, for an archive of such; encoder:
-        the archive's, if it is your own code. Can be called again when killed. Raises InputError, ArchiveError.
+        the archive's, if it is your own code; cluster: "local:2", "slurm:8" or the address of a Dask scheduler, whose
+        workers encode (docs/cluster.md). Can be called again when killed. Raises InputError, ArchiveError.
         """
         from histoseek.archive.indexing.index_request import make_index_request
         from histoseek.archive.indexing.ingest import index
@@ -104,6 +106,7 @@ class Archive(ArchiveFolder):
             workers=workers,
             trust=trust,
             slide_features=slide_features,
+            cluster=cluster,
         )
         return index(self, request, reporter)
 

@@ -8,6 +8,7 @@ Each class carries the facts as fields and says in one line: where, what is wron
     +-- ArchiveError          the archive itself: busy, read-only, damaged, of another space
     +-- EncoderError          a model: unknown, missing package, wrong combination
     +-- ConfigurationError    settings that don't fit together
+    +-- ClusterError          the workers that encode slides: none, unreachable, different
     +-- OutOfTime             work that was ended before it was done
 """
 
@@ -458,3 +459,38 @@ class OtherFeatures(SlideError):
         self.part = part
         what = f"its features are of {part} {mine}, the archive's of {others}"
         super().__init__(path, what, "Index it into an archive of its own")
+
+
+class ClusterError(HistoseekError):
+    """The workers of a cluster can't encode slides; what they have encoded is kept."""
+
+
+class ClusterUnreachable(ClusterError):
+    """The scheduler of a cluster did not answer in time."""
+
+    def __init__(self, address: str, reason: str) -> None:
+        self.address = address
+        self.reason = reason
+        advice = "See that it runs and that this machine reaches it, and repeat the command: nothing is lost"
+        super().__init__(f"--cluster {address}", f"its scheduler cannot be reached ({reason})", advice)
+
+
+class NoWorkers(ClusterError):
+    """No worker of a cluster came, or came back, in time."""
+
+    def __init__(self, address: str, waiting: int, minutes: float) -> None:
+        self.address = address
+        self.waiting = waiting
+        what = f"no worker within {minutes:g} minutes, and {waiting:,} slides wait for one"
+        advice = "Start workers, or wait longer (HISTOSEEK_CLUSTER_MINUTES), and repeat the command: nothing is lost"
+        super().__init__(f"--cluster {address}", what, advice)
+
+
+class UnsuitedWorker(ClusterError):
+    """A worker of a cluster can't do what this process needs."""
+
+    def __init__(self, worker: str, fault: str) -> None:
+        self.worker = worker
+        self.fault = fault
+        advice = "All workers need the same installation and the same folders as this machine (docs/cluster.md)"
+        super().__init__(f"worker {worker}", fault, advice)

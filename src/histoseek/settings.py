@@ -76,6 +76,9 @@ class Settings(BaseSettings):
     history_minutes: int = Field(
         default=10, ge=0, description="How long readers may hold on to an older archive version."
     )
+    cluster_minutes: float = Field(
+        default=10.0, gt=0, description="How long to wait for workers of a cluster, and for a scheduler that went away."
+    )
     trust: bool = Field(default=False, description="Read files of others in this very process, not in a confined one.")
     read_seconds: float = Field(default=300.0, gt=0, description="Time that a confined process may take for one read.")
     server_seconds: float = Field(

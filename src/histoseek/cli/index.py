@@ -130,6 +130,15 @@ SlideEncoderOption = Annotated[
         show_default="as the files state it",
     ),
 ]
+ClusterOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Let others encode the slides: local:N processes of this machine, N jobs of slurm:N, pbs:N or lsf:N, or "
+        "the workers of a Dask scheduler at tcp://HOST:PORT or tls://HOST:PORT.",
+        show_default="this process",
+    ),
+]
 TextEncoderOption = Annotated[
     str | None,
     typer.Option(help="Text encoder of a new archive, or `none`.", show_default="minilm"),
@@ -164,6 +173,7 @@ def index(
     accept_unknown_weights: AcceptUnknownOption = False,
     precision: PrecisionOption = None,
     workers: WorkersOption = DEFAULT_WORKERS,
+    cluster: ClusterOption = None,
     trust: TrustOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -253,6 +263,7 @@ def _make_request(values: Mapping[str, Any], reporter: Reporter) -> IndexRequest
         workers=values["workers"],
         trust=values["trust"],
         slide_features=values["slide_features"],
+        cluster=values["cluster"],
         reporter=reporter,
     )
 

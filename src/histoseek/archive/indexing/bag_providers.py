@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
+from itertools import islice
 from typing import Protocol
 
 from histoseek.archive.bags import BagStore
@@ -14,6 +16,7 @@ from histoseek.archive.indexing.feature_agreement import FeatureAgreement, find_
 from histoseek.archive.indexing.plan import PlannedSlide, is_context_current
 from histoseek.archive.indexing.slide_vectors import SlideVectorSource
 from histoseek.archive.layout import ArchiveLayout
+from histoseek.bounds import describe_exhaustion
 from histoseek.encoders.bag import Bag, BagOrigin, check_bag
 from histoseek.encoders.features.confined import load_features, load_stated_facts
 from histoseek.encoders.features.feature_files import FeatureFile
@@ -22,9 +25,10 @@ from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.slide_bags import PreparedSlide, count_tiles, encode_context, encode_prepared, prepare_slide
 from histoseek.encoders.tile.base import TileEncoder
 from histoseek.encoders.tile.registry import find_tile_card, load_tile_encoder
-from histoseek.errors import BadFeatureFile
+from histoseek.errors import BadFeatureFile, UnreadableSlide
 from histoseek.files import as_archive_errors
 from histoseek.progress import Reporter
+from histoseek.sandbox.error_replies import describe_unforeseen
 from histoseek.slides.sources.registry import require_local
 
 _SLIDES_COMPARED = 64
@@ -41,6 +45,12 @@ class CachedBag:
 
 
 BagInput = CachedBag | PreparedSlide | FeatureFile
+
+TakeBag = Callable[[], CachedBag]
+"""Gives the bag of a slide, or raises why there is none."""
+
+_AHEAD = 2
+"""Slides opened ahead of the one being encoded."""
 
 
 class BagProvider(Protocol):
@@ -89,7 +99,7 @@ class SlideBags:
     def finish(self, slide: PlannedSlide, prepared: BagInput, reporter: Reporter) -> CachedBag:
         """Encode the chosen tiles; closes the slide."""
         if not isinstance(prepared, PreparedSlide):
-            return _complete(self.layout, slide, _require_cached(prepared), self.vectors)
+            return complete_bag(self.layout, slide, _require_cached(prepared), self.vectors)
         opened = prepared.slide
         try:
             with reporter.part(f"slide {slide.slide_id}, tiles", count_tiles(prepared)) as part:
@@ -142,7 +152,7 @@ class FeatureBags:
     def finish(self, slide: PlannedSlide, prepared: BagInput, reporter: Reporter) -> CachedBag:
         """Copy the bag into the cache, so that the archive can be re-encoded without the file."""
         if not isinstance(prepared, FeatureFile):
-            return _complete(self.layout, slide, _require_cached(prepared), self.vectors)
+            return complete_bag(self.layout, slide, _require_cached(prepared), self.vectors)
         given = slide.spacing_um_per_px
         spacing = given or prepared.slide_spacing_um_per_px
         origin = BagOrigin(slide.file_fingerprint, slide.recipe, prepared.width, prepared.height, spacing, given)
@@ -189,7 +199,7 @@ def _cache_bag(layout: ArchiveLayout, slide: PlannedSlide, bag: Bag, origin: Bag
     return CachedBag(bag, origin)
 
 
-def _complete(
+def complete_bag(
     layout: ArchiveLayout, slide: PlannedSlide, cached: CachedBag, vectors: SlideVectorSource | None
 ) -> CachedBag:
     """A bag of the cache with the slide's vector, which a run that was killed may not have had."""
@@ -202,3 +212,36 @@ def _require_cached(prepared: BagInput) -> CachedBag:
     if not isinstance(prepared, CachedBag):
         raise TypeError(f"a {type(prepared).__name__} came from another provider")
     return prepared
+
+
+def encode_here(
+    provider: BagProvider, slides: Sequence[PlannedSlide], reporter: Reporter
+) -> Generator[tuple[PlannedSlide, TakeBag]]:
+    """Slides with what gives their bag, their preparation under way, a few ahead; what is left open at the end is
+    closed."""
+    waiting = iter(slides)
+    with ThreadPoolExecutor(1, thread_name_prefix="prepare") as pool:
+        pending = deque((s, pool.submit(provider.prepare, s)) for s in islice(waiting, _AHEAD))
+        try:
+            while pending:
+                slide, prepared = pending.popleft()
+                yield slide, partial(_finish, provider, slide, prepared, reporter)
+                pending.extend((s, pool.submit(provider.prepare, s)) for s in islice(waiting, 1))
+        finally:
+            for _, future in pending:
+                future.cancel()
+                future.add_done_callback(_close)
+
+
+def _finish(provider: BagProvider, slide: PlannedSlide, prepared: Future[BagInput], reporter: Reporter) -> CachedBag:
+    return provider.finish(slide, prepared.result(), reporter)
+
+
+def _close(future: Future[BagInput]) -> None:
+    if not future.cancelled() and future.exception() is None and isinstance(prepared := future.result(), PreparedSlide):
+        prepared.close()
+
+
+def blame_slide(slide: PlannedSlide, error: BaseException) -> UnreadableSlide:
+    """What an unforeseen error, or too little memory, is called as the fault of one slide."""
+    return UnreadableSlide(slide.source.uri, describe_exhaustion(error) or describe_unforeseen(error))

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, cast, runtime_checkable
 
+from histoseek.archive.indexing.cluster.address import ClusterAddress
 from histoseek.archive.indexing.index_warnings import list_rename_warnings
 from histoseek.archive.indexing.ingest import IndexRequest
 from histoseek.archive.indexing.metadata_table import MetadataTable, load_table, make_table
@@ -16,7 +17,7 @@ from histoseek.archive.indexing.report_intake import load_reports, make_report_c
 from histoseek.archive.schema import MetadataValue
 from histoseek.arguments import describe, settle_count
 from histoseek.encoders.features.confined import find_features
-from histoseek.errors import InputError
+from histoseek.errors import ConfigurationError, InputError
 from histoseek.progress import Reporter
 from histoseek.reports.privacy.deidentify import DeidentifyChoice
 from histoseek.slides.sources.base import Discovery
@@ -55,6 +56,7 @@ def make_index_request(
     workers: int = 2,
     trust: bool | None = None,
     slide_features: PathLike | None = None,
+    cluster: str | None = None,
     reporter: Reporter | None = None,
 ) -> IndexRequest:
     """Find the slides, read the table and the reports, so that mistakes show before an archive is touched.
@@ -64,6 +66,9 @@ def make_index_request(
     of a single report file can be used.
     """
     make_cleaner(deidentify)
+    address = None if cluster is None else ClusterAddress.parse(cluster)
+    if address is not None and imported:
+        raise ConfigurationError("--cluster", "encodes slides, and feature files are read here", "Leave it out")
     workers = settle_count(workers, "workers", 1)
     for name, given in (("spacing_of", spacing_of), ("rename", rename), ("report_columns", report_columns)):
         if given is not None and not isinstance(given, Mapping):
@@ -75,7 +80,7 @@ def make_index_request(
     notes = (*discovery.notes, *list_rename_warnings(rename or {}, table, read))
     spacings, passed_over = name_spacings(spacing_of or {}), discovery.passed_over
     request = IndexRequest(discovery.slides, table, read, spacings, workers, notes, deidentify, passed_over)
-    return replace(request, named=discovery.named, trust=trust, slide_features=slide_features)
+    return replace(request, named=discovery.named, trust=trust, slide_features=slide_features, cluster=address)
 
 
 def _list_reports(

@@ -5,13 +5,11 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 
 from histoseek.archive.archive_fusion import update_fusion
@@ -20,14 +18,18 @@ from histoseek.archive.erasure.pending import note_pending
 from histoseek.archive.erasure.scrub import drop_removed
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.indexing.bag_providers import (
-    BagInput,
     BagProvider,
     CachedBag,
     FeatureBags,
     SlideBags,
+    TakeBag,
     agree_on_features,
+    blame_slide,
+    encode_here,
     reload_bag,
 )
+from histoseek.archive.indexing.cluster.address import ClusterAddress
+from histoseek.archive.indexing.cluster.bags import ClusterBags
 from histoseek.archive.indexing.commits import Committer
 from histoseek.archive.indexing.index_warnings import (
     list_doubtful_patients,
@@ -67,7 +69,6 @@ from histoseek.archive.stains import add_stain, disagree
 from histoseek.archive.stores.checksums import LANGUAGE, REPORT, SIGNATURE
 from histoseek.bounds import describe_exhaustion
 from histoseek.encoders.slide.registry import find_fitted_family
-from histoseek.encoders.slide_bags import PreparedSlide
 from histoseek.errors import HistoseekError, SlideError, SpaceMismatch, UnreadableSlide, UnstorableSlide
 from histoseek.progress import Reporter, SilentReporter
 from histoseek.reports.files.document import ReportBatch
@@ -79,9 +80,6 @@ from histoseek.slides.sources.registry import parse_source
 from histoseek.tissue.settings import MASK_VERSION
 
 log = logging.getLogger(__name__)
-
-_AHEAD = 2
-"""Slides opened ahead of the one being encoded."""
 
 _FEW = (
     "the archive's centre was computed from only {} slides and will not change: an archive that begins with a larger "
@@ -101,7 +99,8 @@ class IndexRequest:
     in um/px by file name, path or pattern, reading threads, warnings about files that were left out, whether
     identifiers are removed, how many files and folders were passed over for which reason, which slides were named
     themselves: they are taken even where they were removed before, whether files are trusted (`open_slide`), and the
-    vectors of slides that another tool made: a folder or a file."""
+    vectors of slides that another tool made: a folder or a file. cluster: whose workers encode, None for this process.
+    """
 
     sources: tuple[SlideSource, ...]
     metadata: MetadataTable | None = None
@@ -114,6 +113,7 @@ class IndexRequest:
     named: frozenset[SlideSource] = frozenset()
     trust: bool | None = None
     slide_features: Path | str | None = None
+    cluster: ClusterAddress | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,23 +311,35 @@ class _Run:
         if superseded:
             drop(self.archive.layout, self.archive.store, superseded)
 
-    def _choose_provider(self) -> BagProvider:
+    def _choose_provider(self) -> BagProvider | ClusterBags:
         layout, recipe, trust = self.archive.layout, self.archive.recipe, self.request.trust
+        cluster, workers = self.request.cluster, self.request.workers
         vectors = open_slide_vectors(self.archive, self.request.slide_features, len(self.plan.encode), trust)
         if recipe.imported:
             agreement = agree_on_features(self.archive, self.plan.encode, trust)
             self.notes += agreement.notes
             return FeatureBags(layout, recipe, agreement, trust, vectors)
         self.notes += list_sampling_warnings(self.archive.manifest.slide_encoder, recipe) if self.plan.encode else ()
-        return SlideBags(layout, recipe, self.request.workers, trust, vectors)
+        if cluster and self.plan.encode:
+            space = self.archive.space
+            encoder = f"{space.tile_encoder}-{space.tile_encoder_weights}" if space else ""
+            return ClusterBags(cluster, layout, recipe, workers, trust, vectors, encoder)
+        return SlideBags(layout, recipe, workers, trust, vectors)
 
     def _encode_all(self) -> None:
         self.reporter.expect(len(self.plan.encode))
-        for slide, prepared in _prepare_ahead(self._provider, self._order_slides()):
-            with self._refusing(slide):
-                self._take(slide, self._provider.finish(slide, prepared.result(), self.reporter))
-            self.reporter.advance()
+        with closing(self._encode(self._order_slides())) as encoded:
+            for slide, take_bag in encoded:
+                with self._refusing(slide):
+                    self._take(slide, take_bag())
+                self.reporter.advance()
         self._settle()
+
+    def _encode(self, slides: Sequence[PlannedSlide]) -> Generator[tuple[PlannedSlide, TakeBag]]:
+        """Slides with what gives their bags. The first ones decide the space: they come in their order, always."""
+        if isinstance(self._provider, ClusterBags):
+            return self._provider.encode(slides, lambda: self.archive.space is None, self.reporter)
+        return encode_here(self._provider, slides, self.reporter)
 
     def _order_slides(self) -> Sequence[PlannedSlide]:
         """As planned; in a new archive at random, since the first slides give the centre, and folders are alike.
@@ -350,12 +362,10 @@ class _Run:
         except HistoseekError:
             raise
         except BaseException as error:
-            reason = describe_exhaustion(error)
-            if reason is None and not isinstance(error, Exception):
+            if describe_exhaustion(error) is None and not isinstance(error, Exception):
                 raise
             log.debug("unexpected failure of a slide", exc_info=True)
-            unreadable = UnreadableSlide(slide.source.uri, reason or describe_unforeseen(error))
-            self._refuse([SlideRefusal.from_error(slide.source.uri, unreadable)])
+            self._refuse([SlideRefusal.from_error(slide.source.uri, blame_slide(slide, error))])
 
     def _take(self, slide: PlannedSlide, cached: CachedBag) -> None:
         """Sign and commit a bag; before the archive has its space, only note its mean."""
@@ -436,28 +446,6 @@ class _Run:
 def _list_renewed(record: SlideRecord, before: SlideRecord) -> tuple[str, ...]:
     """The parts of a slide that are new when it is encoded again."""
     return (SIGNATURE, LANGUAGE, *((REPORT,) if record.report != before.report else ()))
-
-
-def _prepare_ahead(
-    provider: BagProvider, slides: Sequence[PlannedSlide]
-) -> Iterator[tuple[PlannedSlide, Future[BagInput]]]:
-    """Slides with their preparation under way, a few ahead; what is left open at the end is closed."""
-    waiting = iter(slides)
-    with ThreadPoolExecutor(1, thread_name_prefix="prepare") as pool:
-        pending = deque((s, pool.submit(provider.prepare, s)) for s in islice(waiting, _AHEAD))
-        try:
-            while pending:
-                yield pending.popleft()
-                pending.extend((s, pool.submit(provider.prepare, s)) for s in islice(waiting, 1))
-        finally:
-            for _, future in pending:
-                future.cancel()
-                future.add_done_callback(_close)
-
-
-def _close(future: Future[BagInput]) -> None:
-    if not future.cancelled() and future.exception() is None and isinstance(prepared := future.result(), PreparedSlide):
-        prepared.close()
 
 
 def make_record(slide: PlannedSlide, cached: CachedBag) -> SlideRecord:

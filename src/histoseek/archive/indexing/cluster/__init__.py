@@ -1,0 +1,1 @@
+"""Indexing on many machines or processes: workers of a Dask cluster encode slides, one process commits them."""
