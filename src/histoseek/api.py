@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack, cast, get_args
+from typing import TYPE_CHECKING, TypedDict, Unpack, cast, get_args
 
 from histoseek.archive.filters.expression import Expression, Where
 from histoseek.archive.folder import ArchiveFolder
@@ -57,6 +57,14 @@ if TYPE_CHECKING:
     from histoseek.search.words.labels import ZeroShotLabels
 
 
+class _Running(TypedDict):
+    """How and where slides are encoded."""
+
+    workers: int
+    trust: bool | None
+    cluster: str | None
+
+
 class Archive(ArchiveFolder):
     """An archive of whole-slide images: one folder, safe to kill at any moment, searched by slide.
 
@@ -89,26 +97,23 @@ class Archive(ArchiveFolder):
         spacing_of: um/px by file name; rename: column names of the tables; report_columns: what columns of report
         tables hold; deidentify=False: keep names, dates and numbers of persons, "presidio": ask Presidio too;
         trust=True: read files in this very process; slide_features: vectors of slides, for an archive of such; encoder:
-        the archive's, if it is your own code; cluster: "local:2", "slurm:8" or the address of a Dask scheduler, whose
-        workers encode (docs/cluster.md). Can be called again when killed. Raises InputError, ArchiveError.
+        the archive's, if it is your own code; cluster: "local:2", "slurm:8" or a Dask scheduler's address, to encode
+        there. Can be called again when killed. Raises InputError, ArchiveError, ClusterError.
         """
-        from histoseek.archive.indexing.index_request import make_index_request
-        from histoseek.archive.indexing.ingest import index
+        from histoseek.archive.indexing import index_request, ingest
 
         self.use_recipe(use_own_encoder(self.recipe, encoder))
-        request = make_index_request(
+        request = index_request.make_index_request(
             *(_list_paths(paths), metadata, reports),
             imported=self.recipe.imported,
             spacing_of=spacing_of,
             rename=rename,
             report_columns=report_columns,
             deidentify=deidentify,
-            workers=workers,
-            trust=trust,
             slide_features=slide_features,
-            cluster=cluster,
+            **_Running(workers=workers, trust=trust, cluster=cluster),
         )
-        return index(self, request, reporter)
+        return ingest.index(self, request, reporter)
 
     def add_metadata(
         self,

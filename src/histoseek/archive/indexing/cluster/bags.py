@@ -82,6 +82,8 @@ class ClusterBags:
         token = secrets.token_hex(8)
         mark = mark_place(self.layout, token)
         with as_archive_errors(self.layout.root):
+            for left in self.layout.root.glob(mark_place(self.layout, "*").name):  # by a run that was killed
+                left.unlink(missing_ok=True)
             mark.touch()
         try:
             yield token

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from histoseek.archive.indexing.cluster.address import LOCAL, ClusterAddress
 from histoseek.errors import ClusterUnreachable, ConfigurationError, MissingExtra, NoWorkers
@@ -73,9 +75,9 @@ class ClusterConnection:
             return {}
 
     def wait_for_workers(self, slides: int, reporter: Reporter) -> Mapping[str, Mapping[str, Any]]:
-        """The workers, as soon as there are any; raises NoWorkers after HISTOSEEK_CLUSTER_MINUTES."""
-        ends_s = find_deadline()
-        is_noted = False
+        """The workers, as soon as there are any; raises NoWorkers after HISTOSEEK_CLUSTER_MINUTES, and
+        ClusterUnreachable at once."""
+        ends_s, is_noted = find_deadline(), self.client is None
         while not (workers := self.list_workers()):
             if time.monotonic() > ends_s:
                 raise NoWorkers(str(self.address), slides, get_settings().cluster_minutes)
@@ -133,10 +135,19 @@ def _make_client(address: ClusterAddress, cluster: SpecCluster | None) -> Client
     from distributed import Client
 
     try:
+        if cluster is None:
+            _require_listener(address)
         return Client(cluster or address.text, timeout=_CONNECT_S, set_as_default=False)
     except Exception as error:  # of sockets, TLS, or of what answers there and is no scheduler
         reason = f"no answer within {_CONNECT_S:g} s" if isinstance(error, TimeoutError) else str(error)
         raise ClusterUnreachable(str(address), _find_cause(error) or reason) from error
+
+
+def _require_listener(address: ClusterAddress) -> None:
+    """Raise OSError where nobody listens: Dask would go on trying."""
+    parts = urlsplit(address.text)
+    with socket.create_connection((parts.hostname, parts.port or 0), _CONNECT_S):
+        pass
 
 
 def _find_cause(error: BaseException) -> str:
