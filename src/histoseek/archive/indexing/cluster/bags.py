@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from time import monotonic
 
+from histoseek.archive.bags import BagStore
 from histoseek.archive.indexing.bag_providers import CachedBag, TakeBag, complete_bag, find_cached_bag
 from histoseek.archive.indexing.cluster.address import ClusterAddress
 from histoseek.archive.indexing.cluster.checks import settle_job
@@ -19,7 +20,6 @@ from histoseek.archive.indexing.cluster.worker import mark_place
 from histoseek.archive.indexing.plan import PlannedSlide
 from histoseek.archive.indexing.slide_vectors import SlideVectorSource
 from histoseek.archive.layout import ArchiveLayout
-from histoseek.encoders.bag import load_origin
 from histoseek.encoders.recipe import Recipe
 from histoseek.errors import BadFeatureFile, HistoseekError, MissingSlideFeature
 from histoseek.files import as_archive_errors
@@ -113,8 +113,8 @@ class ClusterBags:
         return complete_bag(self.layout, slide, cached, self.vectors)
 
     def _await_seen(self, slide: PlannedSlide) -> None:
-        path, ends_s = self.layout.bag(slide.slide_id), monotonic() + _SEEN_S
-        while (origin := load_origin(path)) is None or origin.file_fingerprint != slide.file_fingerprint:
+        bags, ends_s = BagStore(self.layout), monotonic() + _SEEN_S
+        while (origin := bags.load_origin(slide.slide_id)) is None or origin.file_fingerprint != slide.file_fingerprint:
             if monotonic() > ends_s:
                 return
             pause()

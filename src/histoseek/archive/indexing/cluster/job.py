@@ -26,9 +26,9 @@ class WorkerVersions:
     distributed: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class ClusterJob:
-    """One run of indexing, as workers see it.
+    """One run of indexing, as workers see it. Its address may hold a password, which no log shows.
 
     workers: threads that read tiles; trust: as of `open_slide`; token: names the file by which a worker knows the
     archive's folder; settings: names and values that workers take over; encoder: the fingerprint that the tile encoder

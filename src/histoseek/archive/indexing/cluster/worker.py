@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
@@ -10,6 +11,7 @@ from histoseek.archive.indexing.bag_providers import SlideBags, blame_slide
 from histoseek.archive.indexing.cluster.job import ClusterJob, WorkerVersions, read_versions
 from histoseek.archive.indexing.plan import PlannedSlide
 from histoseek.archive.layout import ArchiveLayout
+from histoseek.archive.remote.address import ArchiveAddress
 from histoseek.encoders.slide_bags import encoder_fingerprint
 from histoseek.encoders.tile.base import TileEncoder
 from histoseek.encoders.tile.registry import load_tile_encoder
@@ -64,12 +66,22 @@ def encode_slide(job: ClusterJob, slide: PlannedSlide) -> HistoseekError | None:
 def require_fit(job: ClusterJob) -> None:
     """Raise UnsuitedWorker where this worker can't be used for a job, or joined after the checks and differs."""
     fault = compare_versions(job.versions, read_versions())
-    if not fault and not mark_place(job.layout, job.token).exists():
-        fault = f"it does not see the archive's folder {job.layout.root}"
+    if not fault and not _sees_archive(job):
+        fault = f"it does not see the archive {job.layout.name}"
     if not fault and job.encoder and job.encoder != (own := encoder_fingerprint(_open(job).encoder)):
         fault = f"its tile encoder is {own}, here it is {job.encoder}"
     if fault:
         raise UnsuitedWorker(_name_worker(), fault)
+
+
+def _sees_archive(job: ClusterJob) -> bool:
+    copy = _localize(job.layout).copy
+    return copy.exists() if copy else mark_place(job.layout, job.token).exists()
+
+
+def _localize(layout: ArchiveLayout) -> ArchiveLayout:
+    """Of an archive on a server, the places on this machine."""
+    return replace(layout, root=ArchiveAddress.parse(layout.address).folder) if layout.address else layout
 
 
 def _name_worker() -> str:
@@ -105,7 +117,7 @@ def _open_once(job: ClusterJob) -> SlideBags:
     changes = {name: value for name, value in job.settings if str(getattr(get_settings(), name)) != value}
     if changes:
         change_settings(**changes)
-    bags = SlideBags(job.layout, job.recipe, job.workers, job.trust)
+    bags = SlideBags(_localize(job.layout), job.recipe, job.workers, job.trust)
     bags.encoder = _load_once(job.recipe.encoder, job.settings)
     return bags
 
