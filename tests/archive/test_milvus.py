@@ -17,7 +17,10 @@ import pytest
 from histoseek.archive.remote.base import RemoteFiles
 from histoseek.archive.remote.milvus.connection import connect
 from histoseek.archive.remote.milvus.files import MilvusFiles, make_files_collection
+from histoseek.archive.stores.base import Engine, StorePlace
+from histoseek.archive.stores.milvus.store import MilvusStore
 from tests.archive.remote.files_contract import *  # noqa: F403
+from tests.archive.store_contract import *  # noqa: F403
 from tests.servers.milvus import MilvusServer, start_milvus
 
 LEASE_S = 3.0
@@ -62,3 +65,14 @@ def files(opener: Callable[[], RemoteFiles]) -> RemoteFiles:
 @pytest.fixture
 def neighbour(opener: OpenFiles) -> RemoteFiles:
     return MilvusFiles(f"{opener.address}0", LEASE_S)
+
+
+@pytest.fixture
+def engine() -> Engine:
+    return MilvusStore
+
+
+@pytest.fixture
+def place(server: MilvusServer, tmp_path: Path) -> StorePlace:
+    """One for all: a store that is made in place of another one only empties its collections."""
+    return StorePlace(tmp_path / "store", f"milvus://{server.host}/slides")

@@ -9,13 +9,19 @@ from histoseek.archive.remote.base import RemoteFiles
 from histoseek.errors import ConfigurationError
 
 
+def _open_milvus(address: ArchiveAddress) -> RemoteFiles:
+    from histoseek.archive.remote.milvus.files import MilvusFiles
+
+    return MilvusFiles(address.text)
+
+
 def _open_postgres(address: ArchiveAddress) -> RemoteFiles:
     from histoseek.archive.remote.postgres.files import PostgresFiles
 
     return PostgresFiles.open(address.text)
 
 
-FILES: dict[str, Callable[[ArchiveAddress], RemoteFiles]] = {"postgresql": _open_postgres}
+FILES: dict[str, Callable[[ArchiveAddress], RemoteFiles]] = {"milvus": _open_milvus, "postgresql": _open_postgres}
 """What opens the files of an archive, by the scheme of addresses."""
 
 

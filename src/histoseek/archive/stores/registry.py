@@ -36,7 +36,13 @@ def _postgres() -> Engine:
     return PostgresStore
 
 
-ENGINES: Mapping[str, Callable[[], Engine]] = {"": _lance, "postgresql": _postgres}
+def _milvus() -> Engine:
+    from histoseek.archive.stores.milvus.store import MilvusStore
+
+    return MilvusStore
+
+
+ENGINES: Mapping[str, Callable[[], Engine]] = {"": _lance, "milvus": _milvus, "postgresql": _postgres}
 """What loads an engine, by the scheme of addresses; "" is a folder's plain path."""
 
 

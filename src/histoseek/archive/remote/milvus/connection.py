@@ -200,6 +200,14 @@ class Database:
         """Remove the entities that satisfy an expression."""
         self.call(lambda client, left_s: client.delete(name, filter=where, timeout=left_s))
 
+    def flush(self, name: str) -> None:
+        """Have the server write what it holds of a collection into files, which then get an index."""
+        self.call(lambda client, left_s: client.flush(name, timeout=left_s))
+
+    def compact(self, name: str) -> None:
+        """Have the server join a collection's files without what was removed, in its own time."""
+        self.call(lambda client, left_s: client.compact(name, timeout=left_s))
+
     def _client(self) -> Any:
         with self._lock:
             if self._held is None:
