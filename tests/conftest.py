@@ -21,6 +21,7 @@ from histoseek.api import Archive
 from histoseek.settings import get_settings
 from histoseek.simulate.cohort_spec import CohortSpec, write_cohort
 from tests.servers.postgres import PostgresServer, start_postgres
+from tests.servers.seaweedfs import ObjectBucket, SeaweedFS, use_bucket
 
 pytest.register_assert_rewrite(
     "tests.archive.store_contract", "tests.archive.remote.files_contract", "tests.archive.remote.copies_contract"
@@ -78,3 +79,16 @@ def postgres() -> Iterator[PostgresServer]:
     """A PostgreSQL server of this test process, with pgvector; tests make archives of their own on it."""
     with start_postgres() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def object_store() -> Iterator[SeaweedFS]:
+    """An object store of this test process."""
+    with SeaweedFS() as server:
+        yield server
+
+
+@pytest.fixture
+def bucket(object_store: SeaweedFS, monkeypatch: pytest.MonkeyPatch) -> ObjectBucket:
+    """A bucket of the test's own, with the environment set for it."""
+    return use_bucket(object_store, monkeypatch)

@@ -13,8 +13,10 @@ import sys
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -106,7 +108,7 @@ class SeaweedFS:
         port, grpc = self._ports[6 + 2 * number : 8 + 2 * number]
         self.volumes[number] = self._run(
             f"volume{number}",
-            *("volume", f"-dir={folder}", f"-port={port}", f"-port.grpc={grpc}", "-max=40"),
+            *("volume", f"-dir={folder}", f"-port={port}", f"-port.grpc={grpc}", "-max=1000"),
             f"-master={_HOST}:{self._ports[0]}.{self._ports[1]}",
         )
 
@@ -134,8 +136,6 @@ class SeaweedFS:
             return name
 
     def _sign(self, bucket: str, method: str) -> str:
-        from datetime import timedelta
-
         import obstore
         from obstore.store import S3Store
 
@@ -152,7 +152,12 @@ class SeaweedFS:
                 stderr=log,
                 stdin=subprocess.DEVNULL,
                 cwd=self._folder,
-                env={"PATH": os.environ.get("PATH", ""), "HOME": str(self._folder), "TMPDIR": str(self._folder)},
+                env={
+                    **{name: str(self._folder) for name in ("HOME", "TMPDIR")},
+                    # Each bucket has volumes of its own.
+                    **{f"WEED_MASTER_VOLUME_GROWTH_COPY_{copies}": "1" for copies in (1, 2)},
+                    "PATH": os.environ.get("PATH", ""),
+                },
             )
 
     def _is_ready(self) -> bool:
@@ -185,17 +190,23 @@ def make_config(environment: Mapping[str, str]) -> dict[str, str]:
     return {name.lower(): value for name, value in environment.items() if name != "AWS_ALLOW_HTTP"}
 
 
-@contextmanager
-def run_seaweedfs(volumes: int = 1, replication: str = "000") -> Iterator[SeaweedFS]:
-    """A server, with this process's environment set for it."""
-    with SeaweedFS(volumes, replication) as server:
-        patch = pytest.MonkeyPatch()
-        for name, value in server.environment.items():
-            patch.setenv(name, value)
-        try:
-            yield server
-        finally:
-            patch.undo()
+@dataclass(frozen=True, slots=True)
+class ObjectBucket:
+    """An empty bucket, which the environment's keys may write."""
+
+    server: SeaweedFS
+    name: str
+
+    def address(self, archive: str) -> str:
+        """Of an archive in it."""
+        return f"s3://{self.name}/{archive}"
+
+
+def use_bucket(server: SeaweedFS, patch: pytest.MonkeyPatch) -> ObjectBucket:
+    """A new bucket, with this process's environment set for it."""
+    for name, value in server.environment.items():
+        patch.setenv(name, value)
+    return ObjectBucket(server, server.make_bucket())
 
 
 def _find_ports(count: int) -> list[int]:

@@ -1,0 +1,1 @@
+"""Archives in buckets of object storage, as S3 and its like have them."""
