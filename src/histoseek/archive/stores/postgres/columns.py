@@ -22,9 +22,9 @@ MOST_INDEXED = 4000
 
 _MOST_HALVES = 16_000
 _MOST_BYTES_OF_NAME = 48
-_ESCAPE = "\ufdd0"
-"""A noncharacter: the database's texts can't hold the character of code 0, which stands as this one and a 0."""
-
+_NUL, _ESCAPE = "\ufdd0", "\ufdd1"
+"""Noncharacters: the first stands for the character of code 0, which the database's texts can't hold; behind the second
+an `a` stands for the first, and a `b` for the second."""
 
 _TYPES: tuple[tuple[Callable[[pa.DataType], bool], str], ...] = (
     (pa.types.is_string, 'text COLLATE "C"'),
@@ -108,14 +108,16 @@ def select_schema(schema: pa.Schema, columns: Sequence[str]) -> pa.Schema:
 
 def pack_text(text: str) -> str:
     """A text as the database holds it."""
-    if "\0" not in text and _ESCAPE not in text:
-        return text
-    return text.replace(_ESCAPE, f"{_ESCAPE}1").replace("\0", f"{_ESCAPE}0")
+    if _ESCAPE in text or _NUL in text:
+        text = text.replace(_ESCAPE, f"{_ESCAPE}b").replace(_NUL, f"{_ESCAPE}a")
+    return text.replace("\0", _NUL)
 
 
 def unpack_text(text: str) -> str:
     """A text that the database held."""
-    return text.replace(f"{_ESCAPE}0", "\0").replace(f"{_ESCAPE}1", _ESCAPE) if _ESCAPE in text else text
+    if _ESCAPE not in text and _NUL not in text:
+        return text
+    return text.replace(_NUL, "\0").replace(f"{_ESCAPE}a", _NUL).replace(f"{_ESCAPE}b", _ESCAPE)
 
 
 def _is_texts(kind: pa.DataType) -> bool:

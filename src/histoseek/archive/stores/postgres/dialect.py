@@ -78,7 +78,7 @@ class _Writer:
             case Like(operand, pattern, ignore_case):
                 text = self.write(operand, "text")
                 if ignore_case:
-                    return self._matches(text, make_like_pattern(pattern))
+                    return self._matches(text, make_like_pattern(pack_text(pattern)))
                 return SQL("({} LIKE {}::text)").format(text, self._value(pack_text(close_like(pattern))))
             case HasAny(column, values):
                 texts = self._value([pack_text(value) for value in values])
