@@ -22,7 +22,6 @@ _MORE_AT_LEAST = 30
 """How many more rows than wanted are taken by half precision."""
 
 _MOST_WIDTH = 1000
-_ROWS_AT_ONCE = 4096
 
 
 class NearestRows:
@@ -88,22 +87,6 @@ def find_by_index(
     )
     nearest.add(found.fetchall())
     return nearest.list()
-
-
-def read_vectors(
-    connection: Connection, tables: StoreTables, column: str, where: Condition, after: int
-) -> list[tuple[object, ...]]:
-    """Ids, vectors and numbers of the next rows of a condition that have a vector."""
-    return connection.execute(
-        tables.write(
-            "SELECT slide_id, {vector}, _row FROM {slides} WHERE _row > %(after)s AND {vector} IS NOT NULL AND {where}"
-            " ORDER BY _row LIMIT %(most)s",
-            vector=Identifier(name_column(column)),
-            where=where.sql,
-        ),
-        {**where.values, "after": after, "most": _ROWS_AT_ONCE},
-        binary=True,
-    ).fetchall()
 
 
 def _as_bytes(value: object) -> bytes:

@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from psycopg import errors
 from psycopg.sql import SQL, Composable, Identifier
 
-from histoseek.archive.filters.expression import Expression
+from histoseek.archive.filters.expression import And, Column, Expression, In, all_of
 from histoseek.archive.remote.postgres.connection import Database
 from histoseek.archive.remote.postgres.pool import Connection
 from histoseek.archive.schema import VECTOR_COLUMNS
 from histoseek.archive.stores.base import ROW, Neighbour, RowChanges, TextHit
-from histoseek.archive.stores.postgres.columns import load_batch, name_column, select_schema
+from histoseek.archive.stores.postgres.columns import load_batch, name_column, pack_text, select_schema
 from histoseek.archive.stores.postgres.dialect import Condition, write_condition
-from histoseek.archive.stores.postgres.nearest import LEAST_INDEXED, NearestRows, find_by_index, read_vectors
-from histoseek.archive.stores.postgres.tables import StoreTables, list_indexed
+from histoseek.archive.stores.postgres.nearest import LEAST_INDEXED, NearestRows, find_by_index
+from histoseek.archive.stores.postgres.tables import StoreTables, list_indexed, prefer_indexes
 from histoseek.archive.stores.postgres.versions import Version, has_version, read_changes
 from histoseek.archive.stores.postgres.words import PostingsCache, find_alike, name_best, read_postings, score_rows
 from histoseek.errors import ArchiveError, BadFilter, DamagedArchive, OutdatedSnapshot
@@ -36,6 +36,9 @@ _FILTER_FAULTS = (
 
 _NARROW_ROWS, _WIDE_ROWS = 20_000, 1000
 """Read at once: of columns of short values, and with any of long ones."""
+
+_VECTORS = 4096
+"""Read at once, to be compared."""
 
 _CONDITIONS_KEPT = 16
 
@@ -114,18 +117,9 @@ class VersionRows:
             if len(found) >= min(count, matching):
                 return found
         nearest = NearestRows(vector, count)
-        after = 0
-        while True:
-            rows = self._read(
-                where,
-                lambda connection, condition, after=after: read_vectors(  # type: ignore[misc]
-                    connection, self._tables, column, condition, after
-                ),
-            )
-            if not rows:
-                return nearest.list()
-            nearest.add(rows)
-            after = int(str(rows[-1][2]))
+        for rows in self._list_parts(where):
+            nearest.add(self._read_vectors(column, rows))
+        return nearest.list()
 
     def text(self, weights: Mapping[str, float], count: int, where: Expression | None, spelling: bool) -> list[TextHit]:
         """By BM25 over the version's rows, whatever the filter."""
@@ -153,6 +147,25 @@ class VersionRows:
         return self._read(
             None, lambda connection, _: read_changes(connection, self._tables, self.version, version, mark)
         )
+
+    def _list_parts(self, where: Expression | None) -> Iterator[tuple[int, int] | list[int]]:
+        """The numbers of a filter's rows, some at a time; of all rows the first and last of some."""
+        if where is None:
+            for first in range(1, self.version.next_row, _VECTORS):
+                yield first, first + _VECTORS - 1
+            return
+        rows = self.find_rows(where)
+        for start in range(0, len(rows), _VECTORS):
+            yield rows[start : start + _VECTORS].tolist()
+
+    def _read_vectors(self, column: str, rows: tuple[int, int] | list[int]) -> list[tuple[object, ...]]:
+        """Ids and vectors of some rows, as far as they have one."""
+        among = "BETWEEN %(first)s AND %(last)s" if isinstance(rows, tuple) else "= ANY(%(rows)s::bigint[])"
+        values = {"first": rows[0], "last": rows[1]} if isinstance(rows, tuple) else {"rows": rows}
+        text = (
+            f"SELECT slide_id, {{vector}} FROM {{slides}} WHERE {{where}} AND {{vector}} IS NOT NULL AND _row {among}"
+        )
+        return self._select(text, None, values, vector=Identifier(name_column(column)))
 
     @cached_property
     def _ended(self) -> NDArray[np.int64]:
@@ -195,12 +208,14 @@ class VersionRows:
 
     def _read(self, where: Expression | None, work: Callable[[Connection, Condition], Result]) -> Result:
         """What is read in a transaction that still sees this version; raises OutdatedSnapshot, BadFilter."""
-        condition = self._write_condition(where)
+        slide_ids, rest = split_ids(where)
+        condition = self._write_condition(rest)
 
         def read(connection: Connection) -> Result:
             if not has_version(connection, self._tables, self.version):
                 raise OutdatedSnapshot(self._database.address)
-            return work(connection, condition)
+            chosen = condition if slide_ids is None else self._choose(connection, condition, slide_ids)
+            return work(connection, chosen)
 
         try:
             return self._database.read(read)
@@ -209,6 +224,20 @@ class VersionRows:
                 raise
             named = [name for name in self.version.schema.names if name not in VECTOR_COLUMNS]
             raise BadFilter(str(where), error.__cause__.diag.message_primary or "cannot be used", named) from error
+
+    def _choose(self, connection: Connection, condition: Condition, slide_ids: Sequence[str]) -> Condition:
+        """A condition of some slides alone, whose rows are looked up."""
+        prefer_indexes(connection)
+        seen = self._write_condition(None)
+        found = connection.execute(
+            self._tables.write(
+                "SELECT _row FROM {slides} WHERE slide_id = ANY(%(slides)s::text[]) AND {seen}", seen=seen.sql
+            ),
+            {**seen.values, "slides": [pack_text(one) for one in slide_ids]},
+            binary=True,
+        ).fetchall()
+        values = {**condition.values, "chosen": [row for (row,) in found]}
+        return Condition(SQL("_row = ANY(%(chosen)s::bigint[]) AND {}").format(condition.sql), values)
 
     def _write_condition(self, where: Expression | None) -> Condition:
         """That a row is of this version, and satisfies a filter."""
@@ -225,6 +254,16 @@ class VersionRows:
             return load_batch(rows, schema)
         except (ValueError, TypeError, pa.ArrowException) as error:
             raise DamagedArchive(self._database.address, "values of its rows are not what they should be") from error
+
+
+def split_ids(where: Expression | None) -> tuple[Sequence[str] | None, Expression | None]:
+    """The slides that a filter names, None where it may be any, and the rest of it."""
+    conditions = where.conditions if isinstance(where, And) else (where,) if where is not None else ()
+    for place, one in enumerate(conditions):
+        if isinstance(one, In) and one.operand == Column("slide_id"):
+            texts = [value for value in one.values if isinstance(value, str)]
+            return texts, all_of(*conditions[:place], *conditions[place + 1 :])
+    return None, where
 
 
 def _name(columns: Sequence[str]) -> Composable:

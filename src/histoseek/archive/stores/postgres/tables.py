@@ -9,7 +9,7 @@ import pyarrow as pa
 from psycopg.sql import SQL, Composable, Composed, Identifier
 
 from histoseek.archive.remote.postgres.pool import Connection
-from histoseek.archive.stores.postgres.columns import NEAR, list_directions, name_column, name_type
+from histoseek.archive.stores.postgres.columns import NEAR, list_directions, name_column, name_columns, name_type
 from histoseek.errors import ServerUnsuited
 
 FORMAT = 1
@@ -36,6 +36,7 @@ _OWN = (
     "CREATE INDEX ON {ended} (version) WHERE NOT is_removed",
     'CREATE TABLE {words} (token text COLLATE "C", first_row bigint, postings bytea NOT NULL,'
     " PRIMARY KEY (token, first_row))",
+    "ALTER TABLE {words} ALTER COLUMN token SET STATISTICS 0, ALTER COLUMN postings SET STATISTICS 0",
     "CREATE INDEX ON {slides} (_row)",
     "CREATE INDEX ON {slides} USING hash (patient_id)",
     "CREATE INDEX ON {slides} USING hash (case_id)",
@@ -93,6 +94,7 @@ def create_tables(connection: Connection, tables: StoreTables, schema: pa.Schema
     connection.execute(
         tables.write("CREATE TABLE {slides} ({made}) {options}", made=SQL(", ").join(made), options=options)
     )
+    _keep_no_samples(connection, tables, schema)
     for statement in _OWN:
         connection.execute(tables.write(statement))
 
@@ -108,6 +110,12 @@ def add_columns(connection: Connection, tables: StoreTables, fields: Sequence[pa
     """Columns that are empty in all rows."""
     for column in _define_columns(pa.schema(fields)):
         connection.execute(tables.write("ALTER TABLE {slides} ADD COLUMN IF NOT EXISTS {column}", column=column))
+    _keep_no_samples(connection, tables, pa.schema(fields))
+
+
+def prefer_indexes(connection: Connection) -> None:
+    """Let a transaction look rows up by indexes: without samples the database takes any list for a large part."""
+    connection.execute("SELECT set_config('enable_seqscan', 'off', true)")
 
 
 def index_directions(connection: Connection, tables: StoreTables, column: pa.Field) -> None:
@@ -148,6 +156,13 @@ def upgrade_tables(connection: Connection, tables: StoreTables) -> int:
             connection.execute(tables.write(statement))
         connection.execute(tables.write("UPDATE {store_format} SET format = %s"), (step,))
     return len(steps)
+
+
+def _keep_no_samples(connection: Connection, tables: StoreTables, schema: pa.Schema) -> None:
+    """The database's statistics hold values of rows, also of those that were erased."""
+    columns = [Identifier(name) for name in name_columns(schema)]
+    changes = SQL(", ").join(SQL("ALTER COLUMN {} SET STATISTICS 0").format(column) for column in columns)
+    connection.execute(tables.write("ALTER TABLE {slides} {changes}", changes=changes))
 
 
 def _define_columns(schema: pa.Schema) -> list[Composable]:

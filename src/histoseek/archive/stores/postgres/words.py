@@ -21,7 +21,7 @@ from rapidfuzz.distance import Levenshtein
 from histoseek.archive.remote.postgres.pool import Connection
 from histoseek.archive.stores.base import TextHit
 from histoseek.archive.stores.postgres.columns import pack_text
-from histoseek.archive.stores.postgres.tables import StoreTables
+from histoseek.archive.stores.postgres.tables import StoreTables, prefer_indexes
 from histoseek.archive.stores.postgres.versions import Version
 
 _SATURATION, _LENGTH_SHARE = 1.2, 0.75
@@ -108,6 +108,7 @@ def read_postings(
 ) -> dict[str, Postings]:
     """Of each token the rows of a version, none of tokens that no row has; ended: rows that are not of it any more."""
     keys = {_make_key(token): token for token in tokens}
+    prefer_indexes(connection)
     found = connection.execute(
         tables.write(
             "SELECT token, first_row, postings FROM {words} WHERE token = ANY(%s::text[]) AND first_row < %s ORDER BY 1"
@@ -151,6 +152,7 @@ def name_best(
     least = -np.partition(-scores, count - 1)[count - 1] if 0 < count < len(scores) else -math.inf
     text = "SELECT slide_id, _row FROM {slides} WHERE _row = ANY(%s) ORDER BY slide_id LIMIT %s"
     hits: list[TextHit] = []
+    prefer_indexes(connection)
     for chosen in (scores > least, scores == least):
         numbers = rows[chosen].tolist()
         if not numbers:
