@@ -19,6 +19,7 @@ from histoseek.archive.remote.milvus.connection import connect
 from histoseek.archive.remote.milvus.files import MilvusFiles, make_files_collection
 from histoseek.archive.stores.base import Engine, StorePlace
 from histoseek.archive.stores.milvus.store import MilvusStore
+from tests.archive.remote.copies_contract import *  # noqa: F403
 from tests.archive.remote.files_contract import *  # noqa: F403
 from tests.archive.store_contract import *  # noqa: F403
 from tests.servers.milvus import MilvusServer, start_milvus
@@ -65,6 +66,17 @@ def files(opener: Callable[[], RemoteFiles]) -> RemoteFiles:
 @pytest.fixture
 def neighbour(opener: OpenFiles) -> RemoteFiles:
     return MilvusFiles(f"{opener.address}0", LEASE_S)
+
+
+@pytest.fixture
+def address(server: MilvusServer) -> str:
+    return f"milvus://{server.host}/copies"
+
+
+@pytest.fixture
+def stops() -> tuple[int, ...]:
+    """Every command takes a while."""
+    return (30,)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from tests.archive.test_moving import archive, describe, features, require_same 
 
 
 @pytest.fixture(autouse=True)
-def _cache_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def cache_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HISTOSEEK_CACHE_DIR", str(tmp_path / "cache"))
     get_settings.cache_clear()
 
@@ -44,15 +44,22 @@ class Stopping(SilentReporter):
         yield self
 
 
+@pytest.fixture
+def stops() -> tuple[int, ...]:
+    """After how many rows, features and comparisons a copy is stopped."""
+    return 10, 30, 50
+
+
 def test_an_archive_moves_to_the_engine_and_back(
     archive: Archive,  # noqa: F811
     features: Path,  # noqa: F811
     address: str,
+    stops: tuple[int, ...],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("histoseek.archive.moving.rows._ROWS_AT_ONCE", 8)
-    for after in (10, 30, 50):
+    for after in stops:
         with pytest.raises(Stopped):
             archive.copy_to(address, Stopping(after))
         with pytest.raises(ArchiveNotFound):
