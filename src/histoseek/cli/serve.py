@@ -11,7 +11,7 @@ import typer
 from histoseek.cli.options import read_defaults, read_settings
 from histoseek.errors import MissingExtra
 from histoseek.sandbox.confinement import Confinement
-from histoseek.server.settings import ServerSettings, UploadLimits, get_default_state_folder, name_archives
+from histoseek.server.settings import ServerSettings, UploadLimits, choose_state, name_archives
 
 DEFAULTS = read_defaults(ServerSettings)
 
@@ -24,10 +24,19 @@ HostOption = Annotated[
 PortOption = Annotated[int, typer.Option(help="Port to listen on; 0 for any that is free.")]
 WorkersOption = Annotated[int, typer.Option(help="Number of server processes.")]
 StateOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FOLDER|ADDRESS",
+        envvar="HISTOSEEK_SERVER_STATE",
+        help="Folder for tokens, uploads and feedback; or postgresql://host/database/NAME, for several servers.",
+        show_default="~/.local/share/histoseek/server",
+    ),
+]
+StateFolderOption = Annotated[
     Path | None,
     typer.Option(
         metavar="FOLDER",
-        help="Folder for tokens, uploads and feedback.",
+        help="Folder for uploads and the audit log where --state is an address; all servers must share it.",
         show_default="~/.local/share/histoseek/server",
     ),
 ]
@@ -63,6 +72,7 @@ def serve(
     port: PortOption = DEFAULTS.port,
     workers: WorkersOption = DEFAULTS.workers,
     state: StateOption = None,
+    state_folder: StateFolderOption = None,
     write: WriteOption = DEFAULTS.write,
     import_folder: ImportFolderOption = None,
     upload_mb: UploadOption = DEFAULTS.uploads.file_bytes // 2**20,
@@ -84,11 +94,13 @@ def serve(
         raise MissingExtra(error.name or "fastapi", "server") from error
     from histoseek.server.run import run_server
 
+    folder, address = choose_state(state, state_folder)
     settings = read_settings(
         context,
         ServerSettings,
         archives=name_archives(archives),
-        state=(state or get_default_state_folder()).absolute(),
+        state=folder,
+        state_address=address,
         import_folder=import_folder.resolve() if import_folder else None,
         allowed_hosts=tuple(allowed_hosts or ()),
         uploads=UploadLimits(file_bytes=upload_mb * 2**20),

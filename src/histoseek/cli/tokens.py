@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -16,11 +15,12 @@ if TYPE_CHECKING:
 tokens = typer.Typer(no_args_is_help=True, help="Manage the access tokens of the server.")
 
 StateOption = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "--state",
-        metavar="FOLDER",
-        help="Folder where the server keeps its state.",
+        metavar="FOLDER|ADDRESS",
+        envvar="HISTOSEEK_SERVER_STATE",
+        help="Folder or address where the server keeps its state.",
         show_default="~/.local/share/histoseek/server",
     ),
 ]
@@ -67,12 +67,13 @@ def revoke(
     print(_format_token(_open_store(state).revoke(name)))
 
 
-def _open_store(folder: Path | None) -> TokenStore:
+def _open_store(state: str | None) -> TokenStore:
     from histoseek.server.security.tokens import TokenStore
-    from histoseek.server.settings import get_default_state_folder
+    from histoseek.server.settings import choose_state
     from histoseek.server.state.database import State
 
-    return TokenStore(State(folder or get_default_state_folder()))
+    folder, address = choose_state(state, None)
+    return TokenStore(State(folder, address=address))
 
 
 def _format_token(token: Token) -> str:

@@ -29,6 +29,18 @@ def get_default_state_folder() -> Path:
     return Path.home() / ".local" / "share" / "histoseek" / "server"
 
 
+def choose_state(state: str | None, folder: Path | None) -> tuple[Path, str]:
+    """The folder of a server's files and the address of its database, "" where that lies in the folder, too.
+
+    state: a folder or an address as the user gave it; folder: for files beside an address. Raises ConfigurationError.
+    """
+    address = "" if state is None or not state.lower().startswith("postgresql:") else state
+    if folder is not None and not address:
+        raise ConfigurationError("--state-folder", "is for a --state at an address", "Give the folder as --state")
+    given = folder if address else Path(state) if state else None
+    return (given or get_default_state_folder()).absolute(), address
+
+
 @dataclass(frozen=True, slots=True)
 class Rates:
     """Requests a minute by kind, for each identity; failed logins for each client address."""

@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -20,9 +20,10 @@ from histoseek.api import Archive
 from histoseek.archive.indexing.ingest import IndexReport
 from histoseek.errors import ArchiveBusy, HistoseekError
 from histoseek.progress import CountingReporter, Reporter
+from histoseek.server.errors import Overloaded
 from histoseek.server.jobs.job_spec import NewSlide, hide_person_name, parse_spec
 from histoseek.server.jobs.job_store import JobStore, Outcome, StoredJob, StoredRefusal
-from histoseek.server.jobs.supervisor import describe_unexpected
+from histoseek.server.jobs.supervisor import describe_unexpected, insist
 from histoseek.server.problems import format_detail
 from histoseek.server.settings import ServerSettings
 from histoseek.server.state.database import State
@@ -60,15 +61,17 @@ class _JobReporter(CountingReporter):
 
     def close(self) -> None:
         """Report what is done in the end."""
-        self._jobs.report_progress(self._job_id, self.done, self.total, None)
+        with suppress(Overloaded):
+            self._jobs.report_progress(self._job_id, self.done, self.total, None)
 
     def publish(self) -> None:
         """Report how far it is; raises IndexingCancelled."""
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + _REPORT_EVERY_S
-        if not self._jobs.report_progress(self._job_id, self.done, self.total, None):
-            raise IndexingCancelled
+        with suppress(Overloaded):
+            if not self._jobs.report_progress(self._job_id, self.done, self.total, None):
+                raise IndexingCancelled
 
 
 class _TileReporter:
@@ -102,14 +105,16 @@ def main(job_id: str) -> None:
         run = erase if job.kind == "erase" else run_job
         outcome = _retry_while_busy(lambda: run(settings, job, reporter), reporter)
         reporter.close()
-        jobs.end(job_id, "done", outcome)
+        insist(lambda: jobs.end(job_id, "done", outcome))
     except IndexingCancelled:
-        jobs.end(job_id, "cancelled")
+        insist(lambda: jobs.end(job_id, "cancelled"))
     except HistoseekError as error:
-        jobs.end(job_id, "failed", error=format_detail(error))
+        detail = format_detail(error)
+        insist(lambda: jobs.end(job_id, "failed", error=detail))
     except Exception as error:
         log.exception("job %s failed", job_id)
-        jobs.end(job_id, "failed", error=describe_unexpected(error))
+        text = describe_unexpected(error)
+        insist(lambda: jobs.end(job_id, "failed", error=text))
 
 
 def run_job(settings: ServerSettings, job: StoredJob, reporter: Reporter) -> Outcome:

@@ -8,16 +8,20 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from histoseek.errors import HistoseekError
+from histoseek.server.errors import Overloaded
 from histoseek.server.jobs.job_store import JobKind, JobStore, StoredJob
 from histoseek.server.problems import format_detail
 
 _POLL_S = 0.5
 _GRACE_S = 10.0
+_INSIST_S = 600.0
+"""For how long the end of a job is told to a state that is away."""
 
 ProgressCallback = Callable[[int, int | None], bool]
 """Takes how many tiles are done, and of how many; says whether to go on."""
@@ -39,6 +43,18 @@ class EncodingCancelled(HistoseekError):
 
 
 log = logging.getLogger(__name__)
+
+
+def insist(tell: Callable[[], None]) -> None:
+    """Tell the state something that must not be lost, again and again while it is away; raises Overloaded at last."""
+    end_s = time.monotonic() + _INSIST_S
+    while True:
+        try:
+            return tell()
+        except Overloaded:
+            if time.monotonic() > end_s:
+                raise
+            time.sleep(_POLL_S)
 
 
 class Supervisor:
@@ -84,14 +100,16 @@ class Supervisor:
 
     def _do_encode(self, job: StoredJob) -> None:
         def report_progress(done: int, total: int | None) -> bool:
-            return self._jobs.report_progress(job.job_id, done, total, None) and not self._ending.is_set()
+            with suppress(Overloaded):
+                return self._jobs.report_progress(job.job_id, done, total, None) and not self._ending.is_set()
+            return not self._ending.is_set()
 
         try:
             self._encode(job, report_progress)
         except Exception as error:
             self._end_encode(job, error)
         else:
-            self._jobs.end(job.job_id, "done")
+            insist(lambda: self._jobs.end(job.job_id, "done"))
 
     def _end_encode(self, job: StoredJob, error: Exception) -> None:
         if self._ending.is_set():
@@ -121,8 +139,14 @@ class Supervisor:
         environment = {**os.environ, "TMPDIR": str(temporary)}
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, env=environment)
         while child.poll() is None:
-            if self._ending.wait(_POLL_S) or not self._jobs.beat(job.job_id):
+            if self._ending.wait(_POLL_S) or not self._beat(job.job_id):
                 _terminate(child)
+
+    def _beat(self, job_id: str) -> bool:
+        """Whether a job is still wanted, as far as is known while the state is away."""
+        with suppress(Overloaded):
+            return self._jobs.beat(job_id)
+        return True
 
 
 @contextmanager
