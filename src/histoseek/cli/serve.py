@@ -87,11 +87,7 @@ def serve(
     Archives are read-only unless you give --write. The first start makes a token and prints it once; `histoseek tokens`
     makes more.
     """
-    try:
-        import fastapi  # noqa: F401
-        import uvicorn  # noqa: F401
-    except ImportError as error:
-        raise MissingExtra(error.name or "fastapi", "server") from error
+    _require_packages()
     from histoseek.server.run import run_server
 
     folder, address = choose_state(state, state_folder)
@@ -106,6 +102,14 @@ def serve(
         uploads=UploadLimits(file_bytes=upload_mb * 2**20),
     )
     run_server(settings, _print_address)
+
+
+def _require_packages() -> None:
+    try:
+        import fastapi  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError as error:
+        raise MissingExtra(error.name or "fastapi", "server") from error
 
 
 def _print_address(settings: ServerSettings, token: str | None, confinement: Confinement) -> None:
