@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from histoseek.archive.remote.address import ArchiveAddress
 from histoseek.archive.remote.base import RemoteFiles
-from histoseek.errors import ConfigurationError
+from histoseek.errors import ConfigurationError, MissingExtra
 
 
 def _open_milvus(address: ArchiveAddress) -> RemoteFiles:
@@ -16,7 +16,12 @@ def _open_milvus(address: ArchiveAddress) -> RemoteFiles:
 
 
 def _open_postgres(address: ArchiveAddress) -> RemoteFiles:
-    from histoseek.archive.remote.postgres.files import PostgresFiles
+    try:
+        from histoseek.archive.remote.postgres.files import PostgresFiles
+    except ModuleNotFoundError as error:
+        if error.name not in ("psycopg", "psycopg_pool"):
+            raise
+        raise MissingExtra("psycopg", "postgres") from error
 
     return PostgresFiles.open(address.text)
 
