@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from histoseek.cli.options import JsonOption
+from histoseek.errors import ConfigurationError, MissingExtra
 
 if TYPE_CHECKING:
     from histoseek.archive.moving.copy import CopyReport
 
-archive = typer.Typer(no_args_is_help=True, help="Copy archives between folders and servers, and compare them.")
+archive = typer.Typer(
+    no_args_is_help=True, help="Copy archives between folders and servers, compare them, let others use them."
+)
+    no_args_is_help=True, help="Copy archives between folders and servers, compare them, let others use them."
+)
 
 _FirstArgument = Annotated[
     str, typer.Argument(metavar="A", help="Folder or address of an archive.", show_default=False)
@@ -21,7 +26,7 @@ _FirstArgument = Annotated[
 
 @archive.callback()
 def root() -> None:
-    """Copy archives between folders and servers, and compare them."""
+    """Copy archives between folders and servers, compare them, let others use them."""
 
 
 @archive.command()
@@ -65,6 +70,29 @@ def check(
         print(*lines, *["the archives are the same"] * comparison.is_same, sep="\n")
     if not comparison.is_same:
         raise typer.Exit(1)
+
+
+@archive.command("grant")
+def grant_rights(
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="Of an archive on PostgreSQL.", show_default=False)],
+    role: Annotated[str, typer.Argument(metavar="ROLE", help="A role of the database.", show_default=False)],
+    right: Annotated[
+        Literal["read", "write", "none"], typer.Argument(metavar="read|write|none", show_default=False)
+    ] = "read",
+) -> None:
+    """Let a role of the database read an archive on PostgreSQL, or write it, too, or neither; no other archive."""
+    from histoseek.archive.remote.address import ArchiveAddress, hide_password
+
+    if ArchiveAddress.parse(address).scheme != "postgresql":
+        advice = "Elsewhere, rights are those of files, buckets and users of the server"
+        raise ConfigurationError(hide_password(address), "rights are granted on PostgreSQL alone", advice)
+    try:
+        from histoseek.archive.remote.postgres.grants import grant
+    except ImportError as error:
+        raise MissingExtra(error.name or "psycopg", "postgres") from error
+    grant(address, role, right)
+    may = {"read": "may read", "write": "may read and write", "none": "may neither read nor write"}[right]
+    print(f"{role} {may} {hide_password(address)}")
 
 
 def _format(report: CopyReport) -> str:

@@ -21,6 +21,7 @@ from histoseek.archive.remote.postgres.pool import Connection, Pool
 from histoseek.archive.remote.postgres.schema import (
     ArchiveState,
     Change,
+    become_owner,
     begin_commit,
     check_format,
     check_server,
@@ -232,6 +233,8 @@ class Database:
         if access == "read":
             connection.isolation_level = IsolationLevel.REPEATABLE_READ
             connection.read_only = True
+        else:
+            become_owner(connection, self.schema)
         if not self._is_checked:
             check_server(connection, self.address)
             check_format(connection, self.schema, self.address)

@@ -61,12 +61,22 @@ def make_schema(connection: Connection, schema: str) -> None:
     """Make what an archive needs beside its rows, where it is not there; in one transaction."""
     name = sql.Identifier(schema)
     with _lock_making(connection, schema), connection.transaction():
-        connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(name))
         if connection.execute("SELECT to_regclass(%s)", (f'"{schema}".state',)).fetchone() != (None,):
             return
+        connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(name))
         for statement in _TABLES:
             connection.execute(sql.SQL(statement).format(schema=name))
         connection.execute(sql.SQL("INSERT INTO {}.state (format) VALUES (%s)").format(name), (FORMAT,))
+
+
+def become_owner(connection: Connection, schema: str) -> None:
+    """Act as the group of roles that owns an archive, where there is one, so that all its members can go on."""
+    statement = (
+        "SELECT 1 FROM pg_namespace JOIN pg_roles ON pg_roles.oid = nspowner WHERE nspname = %(schema)s"
+        " AND rolname = %(schema)s AND pg_has_role(current_user, nspowner, 'MEMBER')"
+    )
+    if connection.execute(statement, {"schema": schema}).fetchone() is not None:
+        connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(schema)))
 
 
 def drop_schema(connection: Connection, schema: str) -> None:
