@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 archive = typer.Typer(
     no_args_is_help=True, help="Copy archives between folders and servers, compare them, let others use them."
 )
-    no_args_is_help=True, help="Copy archives between folders and servers, compare them, let others use them."
-)
 
 _FirstArgument = Annotated[
     str, typer.Argument(metavar="A", help="Folder or address of an archive.", show_default=False)
