@@ -30,7 +30,7 @@ from histoseek.archive.report_index import read_report, split_windows
 from histoseek.archive.stores.lance.dialect import to_sql
 from histoseek.archive.stores.lance.engine import lancedb
 from histoseek.archive.stores.lance.indexes import index_tokens
-from histoseek.archive.stores.lance.store import token_hits
+from histoseek.archive.stores.lance.texts import token_hits
 from histoseek.encoders.text.registry import load_text_encoder
 from histoseek.evaluation.significance import bootstrap
 from histoseek.reports.index.weighting import WORDS_ONLY, Weighting, weigh_tokens
