@@ -26,7 +26,17 @@ def _open_postgres(address: ArchiveAddress) -> RemoteFiles:
     return PostgresFiles.open(address.text)
 
 
-FILES: dict[str, Callable[[ArchiveAddress], RemoteFiles]] = {"milvus": _open_milvus, "postgresql": _open_postgres}
+def _open_objects(address: ArchiveAddress) -> RemoteFiles:
+    from histoseek.archive.remote.objects.files import ObjectFiles
+
+    return ObjectFiles.open(address.text)
+
+
+FILES: dict[str, Callable[[ArchiveAddress], RemoteFiles]] = {
+    "milvus": _open_milvus,
+    "postgresql": _open_postgres,
+    "s3": _open_objects,
+}
 """What opens the files of an archive, by the scheme of addresses."""
 
 

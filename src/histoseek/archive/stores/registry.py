@@ -42,7 +42,13 @@ def _milvus() -> Engine:
     return MilvusStore
 
 
-ENGINES: Mapping[str, Callable[[], Engine]] = {"": _lance, "milvus": _milvus, "postgresql": _postgres}
+def _objects() -> Engine:
+    from histoseek.archive.stores.lance.objects import ObjectLanceStore
+
+    return ObjectLanceStore
+
+
+ENGINES: Mapping[str, Callable[[], Engine]] = {"": _lance, "milvus": _milvus, "postgresql": _postgres, "s3": _objects}
 """What loads an engine, by the scheme of addresses; "" is a folder's plain path."""
 
 

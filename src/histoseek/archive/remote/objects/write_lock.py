@@ -176,6 +176,15 @@ def find_held(address: str) -> WriteLock | None:
     return _HELD.get(address)
 
 
+def is_held_elsewhere(bucket: Bucket) -> bool:
+    """Whether another process holds an archive's lock, as far as its object says."""
+    if bucket.address in _HELD:
+        return False
+    with suppress(FileNotFoundError):
+        return LockState.parse(bucket.read(LOCK)).is_held
+    return False
+
+
 def take(bucket: Bucket) -> WriteLock:
     """Take an archive's lock; raises ArchiveBusy, also where this process holds it."""
     if bucket.address in _HELD:

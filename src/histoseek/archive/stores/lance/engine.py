@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from histoseek.archive.stores.lance.deferral import import_deferring
 from histoseek.errors import DamagedArchive
 
-__all__ = ["TABLE", "lancedb", "open_table"]
+__all__ = ["TABLE", "lancedb", "open_remote_table", "open_table"]
 
 os.environ.setdefault("LANCEDB_LOG", "error")
 # The REST client is for databases behind a server, and costs more than all else that a short command does.
@@ -31,3 +32,10 @@ def open_table(folder: Path, consistency: timedelta | None) -> Any:
         return lancedb.connect(folder, read_consistency_interval=consistency).open_table(TABLE)
     except (ValueError, OSError, RuntimeError) as error:
         raise DamagedArchive(folder, "its table cannot be opened") from error
+
+
+def open_remote_table(address: str, consistency: timedelta | None, options: Mapping[str, str]) -> Any:
+    """The same of a store in object storage; options: of its client. Raises what the engine raises."""
+    return lancedb.connect(address, read_consistency_interval=consistency, storage_options=dict(options)).open_table(
+        TABLE
+    )

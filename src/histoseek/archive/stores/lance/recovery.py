@@ -21,6 +21,7 @@ from histoseek.archive.stores.lance.versions import (
     ROOT,
     TRANSACTIONS,
     TableVersion,
+    find_unneeded,
     find_version,
     has_end,
     list_files,
@@ -321,19 +322,11 @@ def _go_on(folder: Path, version: int, last: int) -> None:
 def remove_old_versions(folder: Path, history_s: float) -> None:
     """Remove versions that were not the newest any more for so long, all files that no other needs, and what repairs
     set aside that long ago."""
-    versions = sorted(list_versions(folder))
     before_s = time.time() - history_s
-    made_s = [(folder / name_manifest(folder, version)).stat().st_mtime for version in versions]
-    kept = [version for version, next_s in zip(versions, made_s[1:], strict=False) if next_s >= before_s]
-    there = list_files(folder)
-    # An older one that cannot be read is of no use to anybody; the newest must be.
-    of_kept = [*_read_versions(folder, kept), read_version(folder, versions[-1])]
-    kept += versions[-1:]
-    named = {path for one in of_kept for path in one.list_needed(())}
-    indexes = {index for one in of_kept for index in one.indexes}
-    needed = named | set(TableVersion(frozenset(), frozenset(indexes)).list_needed(there))
-    _remove(folder, [path for path in there if find_version(path) not in (None, *kept)])
-    _remove(folder, [path for path in there if find_version(path) is None and path not in needed])
+    made_s = {version: (folder / name_manifest(folder, version)).stat().st_mtime for version in list_versions(folder)}
+    unneeded = find_unneeded(list_files(folder), made_s, before_s, lambda version: read_version(folder, version))
+    _remove(folder, [path for path in unneeded if find_version(path) is not None])
+    _remove(folder, [path for path in unneeded if find_version(path) is None])
     for aside in folder.glob(f"{_SET_ASIDE}*"):
         if aside.stat().st_mtime <= before_s:
             shutil.rmtree(aside)

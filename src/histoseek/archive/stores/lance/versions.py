@@ -10,16 +10,19 @@ import os
 import re
 import struct
 import uuid
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
 from histoseek.archive.stores.lance.engine import TABLE
 
 ROOT = f"{TABLE}.lance"
-_VERSIONS = f"{ROOT}/_versions"
+VERSIONS = f"{ROOT}/_versions"
 TRANSACTIONS = f"{ROOT}/_transactions/"
-_HINT = f"{_VERSIONS}/latest_version_hint.json"
+HINT = f"{VERSIONS}/latest_version_hint.json"
+"""What the engine writes over."""
 _MANIFEST = re.compile(r"(\d+)\.manifest")
 _LAST = 2**64 - 1
 _LONG = 20
@@ -49,12 +52,13 @@ class TableVersion:
     """What a version needs, as its manifest has it.
 
     files: paths in the store's folder; indexes: names of the indexes' folders; fragments: the parts that its rows lie
-    in.
+    in; bytes: the sizes of those files of rows and indexes that it states them of.
     """
 
     files: frozenset[str]
     indexes: frozenset[str]
     fragments: tuple[Fragment, ...] = ()
+    bytes: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def rows(self) -> frozenset[str]:
@@ -69,7 +73,7 @@ class TableVersion:
 
 def list_files(folder: Path) -> set[str]:
     """The files of the table, as paths in the store's folder, but for the engine's hint, which it writes over."""
-    return set(_walk(folder, ROOT)) - {_HINT}
+    return set(_walk(folder, ROOT)) - {HINT}
 
 
 def _walk(folder: Path, under: str) -> Iterator[str]:
@@ -88,7 +92,7 @@ def _walk(folder: Path, under: str) -> Iterator[str]:
 def list_versions(folder: Path) -> list[int]:
     """The versions that have a manifest, in no order."""
     try:
-        names = [entry.name for entry in os.scandir(folder / _VERSIONS)]
+        names = [entry.name for entry in os.scandir(folder / VERSIONS)]
     except FileNotFoundError:
         return []
     return [_read_number(match.group(1)) for name in names if (match := _MANIFEST.fullmatch(name))]
@@ -96,15 +100,15 @@ def list_versions(folder: Path) -> list[int]:
 
 def name_manifest(folder: Path, version: int) -> str:
     """Where a version's manifest is, or would be."""
-    short = f"{_VERSIONS}/{version}.manifest"
-    return short if (folder / short).exists() else f"{_VERSIONS}/{_LAST - version:0{_LONG}d}.manifest"
+    short = f"{VERSIONS}/{version}.manifest"
+    return short if (folder / short).exists() else f"{VERSIONS}/{_LAST - version:0{_LONG}d}.manifest"
 
 
 def find_version(path: str) -> int | None:
     """The version whose manifest lies at a path; None for other files."""
     pure = PurePosixPath(path)
     match = _MANIFEST.fullmatch(pure.name)
-    return _read_number(match.group(1)) if match and str(pure.parent) == _VERSIONS else None
+    return _read_number(match.group(1)) if match and str(pure.parent) == VERSIONS else None
 
 
 def _read_number(digits: str) -> int:
@@ -114,6 +118,27 @@ def _read_number(digits: str) -> int:
 def _find_index(path: str) -> str | None:
     parts = PurePosixPath(path).parts
     return parts[2] if parts[:2] == (ROOT, "_indices") else None
+
+
+def find_unneeded(
+    there: Collection[str], made_s: Mapping[int, float], before_s: float, read: Callable[[int], TableVersion]
+) -> list[str]:
+    """Files of versions that were not the newest any more before some time, and files that no other needs.
+
+    there: all files; made_s: when the versions were made, all of them; read: raises OSError, ValueError.
+    """
+    versions = sorted(made_s)
+    kept = [version for version, later in pairwise(versions) if made_s[later] >= before_s]
+    # An older one that cannot be read is of no use to anybody; the newest must be.
+    of_kept = [read(versions[-1])]
+    for version in kept:
+        with suppress(OSError, ValueError):
+            of_kept.append(read(version))
+    named = {path for one in of_kept for path in one.list_needed(())}
+    indexes = frozenset(index for one in of_kept for index in one.indexes)
+    needed = named | set(TableVersion(frozenset(), indexes).list_needed(there))
+    manifests = [path for path in there if find_version(path) not in (None, *kept, versions[-1])]
+    return manifests + [path for path in there if find_version(path) is None and path not in needed]
 
 
 def has_end(folder: Path, version: int) -> bool:
@@ -136,14 +161,17 @@ def parse_manifest(content: bytes) -> TableVersion:
         manifest = _read_message(content, place)
         section = manifest.get(6)
         indexes = _read_message(content, _number(section[0])).get(1, []) if section else []
-        names = [_name_index(_parse(_bytes(one))) for one in indexes]
+        indexed = [_parse(_bytes(one)) for one in indexes]
+        names = [_name_index(one) for one in indexed]
         parts = [_parse(_bytes(one)) for one in manifest.get(2, [])]
         files = [path for one in parts for path in _list_fragment(one)]
         fragments = tuple(map(_read_fragment, parts))
+        sizes = {path: size for one in parts for path, size in _list_column_sizes(one)}
+        sizes |= {path: size for one in indexed for path, size in _list_index_sizes(one)}
     except (struct.error, IndexError, KeyError) as error:
         raise ValueError("a torn manifest") from error
     transaction = [f"{TRANSACTIONS}{_bytes(one).decode()}" for one in manifest.get(12, [])]
-    return TableVersion(frozenset([*files, *transaction]), frozenset(names), fragments)
+    return TableVersion(frozenset([*files, *transaction]), frozenset(names), fragments, sizes)
 
 
 def _read_fragment(fragment: Fields) -> Fragment:
@@ -160,6 +188,20 @@ def _list_fragment(fragment: Fields) -> Iterator[str]:
         ending = "bin" if _first(deleted, 1) else "arrow"
         name = f"{_first(fragment, 1)}-{_first(deleted, 2)}-{_first(deleted, 3)}.{ending}"
         yield f"{ROOT}/_deletions/{name}"
+
+
+def _list_column_sizes(fragment: Fields) -> Iterator[tuple[str, int]]:
+    for one in fragment.get(2, []):
+        file = _parse(_bytes(one))
+        if 6 in file:
+            yield f"{ROOT}/data/{_bytes(file[1][0]).decode()}", _first(file, 6)
+
+
+def _list_index_sizes(index: Fields) -> Iterator[tuple[str, int]]:
+    for one in index.get(10, []):
+        file = _parse(_bytes(one))
+        if 2 in file:
+            yield f"{ROOT}/_indices/{_name_index(index)}/{_bytes(file[1][0]).decode()}", _first(file, 2)
 
 
 def _name_index(index: Fields) -> str:
