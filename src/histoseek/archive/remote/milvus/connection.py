@@ -41,7 +41,6 @@ _NOT_READY = (1, 2, 3, 5, 7, 8, 101, 103, 106, *range(200, 204), *range(500, 506
 """Codes of a server that is starting, moving data or asked too much: the call may be repeated."""
 
 _DENIED = (1400, 1401, 1800, 1801, 1806, 1807)
-_NO_DATABASE = 800
 _ABSENT = 100
 
 
@@ -139,8 +138,13 @@ class Database:
         return self.call(ask)
 
     def write_notes(self, name: str, notes: Mapping[str, str]) -> None:
-        """Note something with a collection, durably and as a whole."""
-        self.call(lambda client, left_s: client.alter_collection_properties(name, dict(notes), timeout=left_s))
+        """Note something with a collection, durably and as a whole.
+
+        Twice: etcd as a single process, as in a standalone server, answers before a change is on the disk, but begins
+        none before the one ahead of it is (measured: killed at once, it had lost the last change, and that alone).
+        """
+        for _ in range(2):
+            self.call(lambda client, left_s: client.alter_collection_properties(name, dict(notes), timeout=left_s))
 
     def drop(self, name: str) -> None:
         """Remove a collection, where there is one."""
@@ -231,6 +235,9 @@ class Database:
         found = re.match(r"v?(\d+)\.(\d+)", version)
         if found and (int(found[1]), int(found[2])) < _LEAST_VERSION:
             raise ServerUnsuited(address.shown, f"Milvus {version} is too old", "Use Milvus 2.3 or newer")
+        if address.database and address.database not in client.list_databases(timeout=_CONNECT_S):
+            advice = "Have it created, or leave it out of the address for the default one"
+            raise ServerUnsuited(address.shown, f"there is no database {address.database!r}", advice)
         return client
 
     def _translate(self, error: Exception) -> Exception:
@@ -242,9 +249,6 @@ class Database:
         if code in _DENIED or _status(error) in ("UNAUTHENTICATED", "PERMISSION_DENIED") or "auth check fail" in text:
             advice = "Give user:password, or a key, in the variable MILVUS_TOKEN"
             return AccessDenied(address.shown, "wrong or missing token, or no rights", advice)
-        if code == _NO_DATABASE or "database not found" in text:
-            advice = "Have it created, or leave it out of the address for the default one"
-            return ServerUnsuited(address.shown, f"there is no database {address.database!r}", advice)
         if "no space left" in text or "disk quota" in text or "memory quota" in text:
             return DiskFull(address.shown)
         return DamagedArchive(address.shown, text)

@@ -179,12 +179,12 @@ class VersionReader:
 
     def _find_said(self, said: ServerFilter, columns: Sequence[str] = ()) -> Iterator[list[dict[str, Any]]]:
         expression = self._within(said.expression)
-        needed = list_columns(said.rest) if said.rest is not None else ()
+        needed = ("slide_id", *list_columns(said.rest)) if said.rest is not None else ()
         fields = self._fields((*columns, *needed))
         for page in self._list_pages(expression, is_filtered=said.expression != ALL):
             found = [one for one in self._query(page, fields) if one["key"] not in self.ended]
             if said.rest is not None and found:
-                fits = find_matching(said.rest, self._table(found, needed))
+                fits = find_matching(said.rest, self._table(found, list(dict.fromkeys(needed))))
                 found = [one for one, is_fit in zip(found, fits, strict=True) if is_fit]
             if found:
                 yield found

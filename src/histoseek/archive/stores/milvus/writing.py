@@ -43,7 +43,7 @@ class Writer:
         self._database = database
         self._address = address
         self._names = names
-        self._is_clean = False
+        self._last_commit = ""
 
     def create(self, schema: pa.Schema) -> None:
         """Empty collections, in place of what a crash left."""
@@ -138,7 +138,6 @@ class Writer:
                 if number:
                     self._database.delete(name, condition)
                     found = max(found, number)
-        self._is_clean = True
         return found
 
     def read_state(self) -> StoreState:
@@ -147,16 +146,16 @@ class Writer:
 
     def _prepare(self, state: StoreState) -> None:
         require_lock(self._address)
-        if not self._is_clean:
+        # Whatever fails from here on, or others leave, is cleaned up before the next commit.
+        if state.commit != self._last_commit:
             self.clean(state)
-        # Whatever fails from here on is cleaned up before the next commit.
-        self._is_clean = False
+        self._last_commit = ""
 
     def _commit(self, before: StoreState, after: StoreState, ended: Sequence[int] = ()) -> None:
         version, commit = before.version + 1, uuid.uuid4().hex
         write_commit(self._database, self._names.payload, Commit(version, commit, time.time(), tuple(ended)))
         self._write(replace(after, version=version, commit=commit))
-        self._is_clean = True
+        self._last_commit = commit
 
     def _write(self, state: StoreState) -> None:
         state = replace(state, time=self._database.now())
