@@ -111,19 +111,22 @@ def serve_postgres(place: Path) -> Iterator[str]:
 
 @contextmanager
 def serve_s3(place: Path) -> Iterator[str]:
-    from tests.servers.seaweedfs import start_seaweedfs
+    from tests.servers.seaweedfs import SeaweedFS
 
-    with start_seaweedfs() as server:
+    with SeaweedFS() as server:
         os.environ.update(server.environment)
-        yield server.address("measured")
+        yield f"s3://{server.make_bucket()}/measured"
 
 
 @contextmanager
 def serve_milvus(place: Path) -> Iterator[str]:
     from tests.servers.milvus import start_milvus
 
-    with start_milvus() as server:
+    server = start_milvus(place / "milvus")
+    try:
         yield f"milvus://{server.host}/measured"
+    finally:
+        server.stop()
 
 
 SERVERS = {"folder": serve_folder, "postgresql": serve_postgres, "s3": serve_s3, "milvus": serve_milvus}
