@@ -52,6 +52,12 @@ class NearestRows:
         return [Neighbour(slide_id, distance) for slide_id, distance in pairs]
 
 
+def is_index_worthwhile(matching: int, rows: int, count: int) -> bool:
+    """Whether the index finds the nearest of those that match sooner than all of their vectors are read: to find
+    `count` it has to pass `count * rows / matching`, which take about as long each."""
+    return matching > LEAST_INDEXED and matching**2 > count * rows
+
+
 def find_by_index(
     connection: Connection, tables: StoreTables, column: str, where: Condition, vector: NDArray[np.float32], count: int
 ) -> list[Neighbour]:

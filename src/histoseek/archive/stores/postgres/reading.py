@@ -19,7 +19,7 @@ from histoseek.archive.schema import VECTOR_COLUMNS
 from histoseek.archive.stores.base import ROW, Neighbour, RowChanges, TextHit
 from histoseek.archive.stores.postgres.columns import load_batch, name_column, pack_text, select_schema
 from histoseek.archive.stores.postgres.dialect import Condition, write_condition
-from histoseek.archive.stores.postgres.nearest import LEAST_INDEXED, NearestRows, find_by_index
+from histoseek.archive.stores.postgres.nearest import NearestRows, find_by_index, is_index_worthwhile
 from histoseek.archive.stores.postgres.tables import StoreTables, list_indexed, prefer_indexes
 from histoseek.archive.stores.postgres.versions import Version, has_version, read_changes
 from histoseek.archive.stores.postgres.words import PostingsCache, find_alike, name_best, read_postings, score_rows
@@ -109,7 +109,7 @@ class VersionRows:
         if column not in self.version.schema.names or count < 1:
             return []
         matching = self.version.rows if where is None else len(self.find_rows(where))
-        if matching > LEAST_INDEXED and column in self._indexed:
+        if is_index_worthwhile(matching, self.version.rows, count) and column in self._indexed:
             found = self._read(
                 where,
                 lambda connection, condition: find_by_index(connection, self._tables, column, condition, vector, count),
