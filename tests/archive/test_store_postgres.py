@@ -15,6 +15,7 @@ from histoseek.archive.remote.postgres.connection import connect
 from histoseek.archive.schema import make_slides_schema, to_table
 from histoseek.archive.stores.base import ROW, StorePlace
 from histoseek.archive.stores.lance.store import LanceStore
+from histoseek.archive.stores.postgres import tables
 from histoseek.archive.stores.postgres.store import PostgresStore
 from histoseek.errors import DamagedArchive, InputError, OutdatedSnapshot, ServerUnsuited
 from histoseek.settings import get_settings
@@ -215,8 +216,25 @@ def test_tables_of_a_newer_version_are_refused_in_one_line(
 ) -> None:
     postgres.execute(f"UPDATE {name_schema(place)}.store_format SET format = 99")
     with pytest.raises(ServerUnsuited, match="are of format 99, this version of histoseek knows up to 1") as refused:
-        PostgresStore.open(place)
+        PostgresStore.open(place).count(None)
     assert "\n" not in str(refused.value)
+    with pytest.raises(ServerUnsuited):
+        put(store, slide(1))
+
+
+def test_tables_of_an_older_version_are_brought_up_to_date_while_they_are_repaired(
+    store: PostgresStore, place: StorePlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(store, slide(1))
+    monkeypatch.setattr(tables, "FORMAT", 3)
+    steps = {number: [f"ALTER TABLE {{schema}}.stores ADD COLUMN new_in_{number} integer"] for number in (2, 3)}
+    monkeypatch.setattr(tables, "_STEPS", steps)
+    with pytest.raises(ServerUnsuited, match="Run: histoseek upgrade"):
+        PostgresStore.open(place).count(None)
+    assert PostgresStore.repair(place) is not None
+    assert PostgresStore.repair(place) is None
+    put(store, slide(2))
+    assert scanned(PostgresStore.open(place), None, "slide_id") == [("s01",), ("s02",)]
 
 
 def test_a_vector_that_was_cut_off_is_damage(store: PostgresStore, place: StorePlace, postgres: PostgresServer) -> None:

@@ -43,6 +43,8 @@ from histoseek.archive.stores.postgres.versions import (
 from histoseek.archive.stores.postgres.writing import fill_rows, insert_rows
 from histoseek.errors import ArchiveError, DamagedArchive, OutdatedSnapshot
 
+_MISSING = "the rows of its slides are missing"
+
 
 class PostgresStore:
     """A Store over tables. Commits are transactions; rows are never changed, they end, and others begin."""
@@ -52,6 +54,7 @@ class PostgresStore:
         self._database, self._tables, self._shown = database, tables, shown
         self._newest: PostgresStore | None = None
         self._revision = ""
+        self._is_checked = False
 
     @classmethod
     def exists(cls, place: StorePlace) -> bool:
@@ -87,15 +90,16 @@ class PostgresStore:
     def open(cls, place: StorePlace, mark: str | None = None) -> PostgresStore:
         """Open a store that always shows the last commit, or a snapshot of the version with a mark.
 
-        Raises DamagedArchive when it is not there, OutdatedSnapshot when that version is not, ServerUnsuited for tables
-        of another version of ours.
+        Raises DamagedArchive when it is not there, OutdatedSnapshot when that version is not. Tables of another version
+        of ours raise ServerUnsuited once they are read, so that they can be upgraded.
         """
         database, tables = _find(place)
-        database.read(lambda connection: check_format(connection, tables, database.address))
         store = cls(database, tables)
-        last = store._read_version()
         if mark is None:
+            if not cls.exists(place):
+                raise DamagedArchive(database.address, _MISSING)
             return store
+        last = store._read_version()
         number, _, own = mark.partition("@")
         version = store._read_version(int(number)) if number.isdecimal() and own else None
         if version is None or version.id != own or version.number < last.oldest:
@@ -106,8 +110,8 @@ class PostgresStore:
     def repair(cls, place: StorePlace) -> str | None:
         """Nothing is torn by crashes: commits are transactions. Brings tables of an older format up to date."""
         database, tables = _find(place)
-        steps = database.write(lambda connection: upgrade_tables(connection, tables))
-        return f"the tables were brought up to date in {steps} steps" if steps else None
+        is_new = database.write(lambda connection: upgrade_tables(connection, tables), None)
+        return "its tables were those of an older version, and are now of this one" if is_new else None
 
     @property
     def left_out(self) -> str | None:
@@ -249,19 +253,27 @@ class PostgresStore:
         return newest
 
     def _read_version(self, number: int | None = None) -> Version:
-        """Raises DamagedArchive, OutdatedSnapshot."""
-        version = self._database.read(lambda connection: read_version(connection, self._tables, number))
+        """Raises DamagedArchive, OutdatedSnapshot, ServerUnsuited."""
+
+        def read(connection: Connection) -> Version | None:
+            if not self._is_checked:
+                check_format(connection, self._tables, self._database.address)
+            return read_version(connection, self._tables, number)
+
+        version = self._database.read(read)
+        self._is_checked = True
         if version is not None:
             return version
         if number is not None:
             raise OutdatedSnapshot(self._database.address)
-        raise DamagedArchive(self._database.address, "the rows of its slides are missing")
+        raise DamagedArchive(self._database.address, _MISSING)
 
     def _commit(self, change: Callable[[Connection, Commit], object]) -> None:
         def work(connection: Connection) -> None:
+            check_format(connection, self._tables, self._database.address)
             commit = begin_version(connection, self._tables)
             if commit is None:
-                raise DamagedArchive(self._database.address, "the rows of its slides are missing")
+                raise DamagedArchive(self._database.address, _MISSING)
             change(connection, commit)
             end_version(connection, self._tables, commit)
 

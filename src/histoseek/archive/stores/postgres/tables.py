@@ -147,15 +147,16 @@ def check_format(connection: Connection, tables: StoreTables, address: str) -> N
         raise ServerUnsuited(address, what, "Run: histoseek upgrade")
 
 
-def upgrade_tables(connection: Connection, tables: StoreTables) -> int:
-    """Go from the format that is there to this one, step by step in one transaction; the number of steps."""
+def upgrade_tables(connection: Connection, tables: StoreTables) -> bool:
+    """Go from the format that is there to this one, step by step in one transaction; whether it was another."""
     row = connection.execute(tables.write("SELECT format FROM {store_format} FOR UPDATE")).fetchone()
-    steps = [step for step in sorted(_STEPS) if step > int(str(row[0] if row else 0))]
-    for step in steps:
-        for statement in _STEPS[step]:
+    there = int(str(row[0])) if row else 0
+    for step in sorted(_STEPS):
+        for statement in _STEPS[step] if step > there else ():
             connection.execute(tables.write(statement))
-        connection.execute(tables.write("UPDATE {store_format} SET format = %s"), (step,))
-    return len(steps)
+    if there < FORMAT:
+        connection.execute(tables.write("UPDATE {store_format} SET format = %s"), (FORMAT,))
+    return there < FORMAT
 
 
 def _keep_no_samples(connection: Connection, tables: StoreTables, schema: pa.Schema) -> None:
