@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 from histoseek.errors import AccessDenied, ConfigurationError
-from histoseek.server.errors import Overloaded
+from histoseek.server.errors import Overloaded, TooManyRequests
 from histoseek.server.jobs.job_store import JobStore
+from histoseek.server.security.limits import RateLimiter, RequestKind
 from histoseek.server.security.sessions import Sessions
 from histoseek.server.security.tokens import TokenStore
+from histoseek.server.settings import Rates
 from histoseek.server.state import database
 from histoseek.server.state.collections import CollectionStore
 from histoseek.server.state.database import State
@@ -194,6 +196,28 @@ def test_a_session_of_one_server_is_known_at_another_port(postgres: PostgresServ
     assert found.name == "ann"
     one.close()
     other.close()
+
+
+def test_servers_count_requests_together(postgres: PostgresServer, tmp_path: Path) -> None:
+    address = address_of(postgres, tmp_path)
+    states = [State(tmp_path / name, address=address) for name in ("one", "other")]
+    rates = Rates(searches=4, tiles=1, failed_logins=2)
+    limiters = [RateLimiter(rates, take_shared=state.take_turn) for state in states]
+    for number in range(4):
+        limiters[number % 2].count_request(RequestKind.SEARCH, "ann")
+    for limiter in limiters:
+        with pytest.raises(TooManyRequests) as caught:
+            limiter.count_request(RequestKind.SEARCH, "ann")
+        assert 1 <= caught.value.retry_after_s <= 15
+        limiter.count_request(RequestKind.TILES, "ann")
+    limiters[1].count_request(RequestKind.SEARCH, "bob")
+    limiters[0].count_failed_login("192.0.2.1")
+    limiters[1].count_failed_login("192.0.2.1")
+    with pytest.raises(TooManyRequests):
+        limiters[0].count_failed_login("192.0.2.1")
+    assert not any("192.0.2.1" in str([*row]) for row in states[0].read("SELECT * FROM turns"))
+    for state in states:
+        state.close()
 
 
 def test_of_what_was_deleted_no_byte_stays_in_the_tables(postgres: PostgresServer, state: State) -> None:

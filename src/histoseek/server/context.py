@@ -83,7 +83,9 @@ class Context:
         jobs = JobStore(state)
         uploads = UploadedSlides.create(settings, metrics)
         kept_slides = KeptSlides.below(settings.import_folder, state, jobs, archives)
-        limiter = RateLimiter(limits.rates, settings.workers, on_refusal=metrics.count_rate_limit)
+        limiter = RateLimiter(
+            limits.rates, settings.workers, on_refusal=metrics.count_rate_limit, take_shared=state.take_turn
+        )
         tokens = TokenStore(state)
         anonymous: Role | None = ("write" if settings.write else "read") if settings.allow_anonymous else None
         return cls(

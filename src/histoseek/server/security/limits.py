@@ -40,6 +40,8 @@ class _Bucket:
 class RateLimiter:
     """Counts of one process: with several workers each gives out its share of what the server allows a minute.
 
+    Where servers share a state, that counts for all of them; tiles, which are many, each server counts for itself.
+
     A bucket holds one minute's worth. One that has been left alone for a minute is full, and forgotten.
     """
 
@@ -50,8 +52,13 @@ class RateLimiter:
         clock: Clock = time.monotonic,
         on_refusal: Callable[[RequestKind], None] = lambda kind: None,
         max_buckets: int = _MAX_BUCKETS,
+        take_shared: Callable[[str, str, float], float | None] = lambda kind, caller, per_minute: None,
     ) -> None:
-        """on_refusal: called for each refused request; max_buckets: beyond these, the oldest are forgotten."""
+        """on_refusal: called for each refused request; max_buckets: beyond these, the oldest are forgotten.
+
+        take_shared: counts requests but tiles among those of all servers; gives what is short of one, None where each
+        server counts for itself.
+        """
         per_minute = {
             RequestKind.SEARCH: rates.searches,
             RequestKind.TILES: rates.tiles,
@@ -59,6 +66,8 @@ class RateLimiter:
             RequestKind.OTHER: rates.others,
             RequestKind.FAILED_LOGIN: rates.failed_logins,
         }
+        self._rates = {kind: max(1.0, rate) for kind, rate in per_minute.items()}
+        self._take_shared = take_shared
         self._sizes = {kind: max(1.0, rate / workers) for kind, rate in per_minute.items()}
         self._clock = clock
         self._on_refusal = on_refusal
@@ -78,16 +87,21 @@ class RateLimiter:
         self._take(RequestKind.FAILED_LOGIN, find_network(address))
 
     def _take(self, kind: RequestKind, caller: str) -> None:
-        size = self._sizes[kind]
+        shared = None if kind == RequestKind.TILES else self._take_shared(kind, caller, self._rates[kind])
+        size = self._sizes[kind] if shared is None else self._rates[kind]
+        short = self._take_own(kind, caller) if shared is None else shared
+        if short > 0:
+            self._on_refusal(kind)
+            wait_s = math.ceil(short * _MINUTE_S / size)
+            raise TooManyRequests("requests", "too many in a short time", f"Try again in {wait_s} s", wait_s)
+
+    def _take_own(self, kind: RequestKind, caller: str) -> float:
         with self._guard:
             bucket = self._refill(kind, caller)
             short = 1.0 - bucket.level
             if short <= 0:
                 bucket.level -= 1.0
-        if short > 0:
-            self._on_refusal(kind)
-            wait_s = math.ceil(short * _MINUTE_S / size)
-            raise TooManyRequests("requests", "too many in a short time", f"Try again in {wait_s} s", wait_s)
+        return short
 
     def _refill(self, kind: RequestKind, caller: str) -> _Bucket:
         """The bucket with what has flowed in since; it becomes the newest."""

@@ -30,6 +30,7 @@ class State:
         self._engine = _open_engine(folder, migrations, address)
         self.shared_id = self.derive_key("name").hex()[:12] if address else ""
         """What all servers of a shared state call it; "" of a folder's."""
+        self._rate_key = self.derive_key("rates") if address else b""
 
     @classmethod
     def from_settings(cls, settings: ServerSettings) -> State:
@@ -77,6 +78,16 @@ class State:
                 connection.execute("INSERT INTO keys VALUES ('root', ?) ON CONFLICT DO NOTHING", (new,))
             rows = self.read(statement)
         return hmac.digest(rows[0]["value"], purpose.encode(), hashlib.sha256)
+
+    def take_turn(self, kind: str, caller: str, per_minute: float) -> float | None:
+        """Count a request among those of all servers of this state; caller: is kept as a keyed digest.
+
+        Gives what is short of one, 0 or less where none is; None where a server counts for itself.
+        """
+        if not self.shared_id:
+            return None
+        digest = hmac.digest(self._rate_key, caller.encode(), hashlib.sha256).hex()
+        return self._engine.take_turn(kind, digest, per_minute)
 
     def close(self) -> None:
         """Close all connections; no thread may be using one."""

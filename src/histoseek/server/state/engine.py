@@ -69,5 +69,11 @@ class StateEngine(Protocol):
     def now(self) -> float:
         """The time that all servers of this state share, in seconds since 1970."""
 
+    def take_turn(self, kind: str, caller: str, per_minute: float) -> float | None:
+        """Count a request among those of all servers: what is short of one, 0 or less where there is none short.
+
+        None: servers count for themselves.
+        """
+
     def close(self) -> None:
         """Close all connections; no thread may be using one."""

@@ -26,6 +26,21 @@ _WAIT_S = 10.0
 _PAUSE_S = 0.1
 _MOST_CONNECTIONS = 4
 _VALUE = re.compile(r"\?(\d*)")
+_FORGET_EVERY = 500
+_TURNS = (
+    "CREATE UNLOGGED TABLE IF NOT EXISTS turns (kind text, caller text, level double precision NOT NULL,"
+    " at timestamptz NOT NULL, is_given boolean NOT NULL, PRIMARY KEY (kind, caller))"
+)
+_REFILLED = (
+    "least(%(size)s::float8, turns.level + greatest(0, extract(epoch FROM clock_timestamp() - turns.at)) * %(size)s"
+    " / 60)"
+)
+_TAKE_TURN = (
+    "INSERT INTO turns VALUES (%(kind)s, %(caller)s, %(size)s::float8 - 1, clock_timestamp(), true)"
+    f" ON CONFLICT (kind, caller) DO UPDATE SET is_given = {_REFILLED} >= 1, at = clock_timestamp(),"
+    f" level = CASE WHEN {_REFILLED} >= 1 THEN {_REFILLED} - 1 ELSE {_REFILLED} END RETURNING is_given"
+)
+_READ_TURN = f"SELECT {_REFILLED} FROM turns WHERE kind = %(kind)s AND caller = %(caller)s"
 _TYPES = {"REAL": "double precision", "BLOB": "bytea", "INTEGER": "bigint"}
 
 
@@ -52,6 +67,7 @@ class PostgresEngine:
         self._schema = sql.Identifier(f"histoseekserver_{self._place.archive}")
         self._key = make_lock_key(f"histoseekserver_{self._place.archive}")
         self._pool = Pool(self._connect, _MOST_CONNECTIONS)
+        self._turns = 0
         self.holds_traces = False
         with translate_errors(self._place.address):
             self._migrate(migrations)
@@ -98,9 +114,28 @@ class PostgresEngine:
         """The time of the database's server."""
         return float(self.read("SELECT extract(epoch FROM clock_timestamp())")[0][0])
 
+    def take_turn(self, kind: str, caller: str, per_minute: float) -> float | None:
+        """What is short of one; a bucket holds a minute's worth, and one that is full is forgotten."""
+        self._turns += 1
+        if self._turns % _FORGET_EVERY == 0:
+            self._do("DELETE FROM turns WHERE at < clock_timestamp() - interval '60 s'", {})
+        values = {"kind": kind, "caller": caller, "size": per_minute}
+        return -1.0 if self._do(_TAKE_TURN, values)[0][0] else 1.0 - float(self._do(_READ_TURN, values)[0][0])
+
     def close(self) -> None:
         """Close all connections."""
         self._pool.close()
+
+    def _do(self, statement: str, values: Mapping[str, object]) -> Any:
+        """Do a statement that may be done again; the rows that it gives."""
+        end_s = time.monotonic() + _WAIT_S
+        while True:
+            try:
+                with self._pool.lend() as connection:
+                    cursor = connection.execute(statement.encode(), values)
+                    return cursor.fetchall() if cursor.description else []
+            except psycopg.Error as error:
+                self._wait_or_raise(error, end_s)
 
     def _connect(self) -> Connection:
         connection: Connection = psycopg.connect(self._place.make_conninfo("write"), autocommit=True)
@@ -139,6 +174,7 @@ class PostgresEngine:
             with connection.transaction():
                 connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(self._schema))
                 connection.execute("CREATE TABLE IF NOT EXISTS state_version (version bigint NOT NULL)")
+                connection.execute(_TURNS)
                 row = connection.execute("SELECT max(version) FROM state_version").fetchone()
                 version = int(str(row[0])) if row and row[0] is not None else 0
                 if version > len(migrations):
