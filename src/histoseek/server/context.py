@@ -83,9 +83,7 @@ class Context:
         jobs = JobStore(state)
         uploads = UploadedSlides.create(settings, metrics)
         kept_slides = KeptSlides.below(settings.import_folder, state, jobs, archives)
-        limiter = RateLimiter(
-            limits.rates, settings.workers, on_refusal=metrics.count_rate_limit, take_shared=state.take_turn
-        )
+        limiter = _make_limiter(settings, state, metrics)
         tokens = TokenStore(state)
         anonymous: Role | None = ("write" if settings.write else "read") if settings.allow_anonymous else None
         return cls(
@@ -172,6 +170,11 @@ class Context:
         tile = self.tiles.make_tile(source, level, column, row)
         self.metrics.count_tile(time.perf_counter() - began)
         return tile
+
+
+def _make_limiter(settings: ServerSettings, state: State, metrics: Metrics) -> RateLimiter:
+    refused = metrics.count_rate_limit
+    return RateLimiter(settings.limits.rates, settings.workers, on_refusal=refused, take_shared=state.take_turn)
 
 
 def warm_up(archives: ArchiveRegistry, maps: MapStore) -> None:
