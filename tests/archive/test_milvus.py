@@ -192,6 +192,15 @@ def test_a_killed_server_loses_and_doubles_nothing(engine: Engine, place: StoreP
     assert list(again.list_faults(deep=True)) == []
 
 
+def test_rows_of_a_newer_version_are_refused(
+    engine: Engine, place: StorePlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.create(place, SCHEMA)
+    monkeypatch.setattr("histoseek.archive.stores.milvus.store.FORMAT", 0)
+    with pytest.raises(ServerUnsuited, match="newer version of histoseek"):
+        engine.open(place)
+
+
 def test_a_commit_that_was_cut_off_is_taken_back(
     engine: Engine, place: StorePlace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,6 +16,7 @@ from histoseek.files import format_checked_json, parse_checked_json
 from histoseek.settings import get_settings
 from tests.archive.test_moving import archive, features, require_same  # noqa: F401
 from tests.servers.postgres import PostgresServer
+from tests.servers.seaweedfs import ObjectBucket
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +38,14 @@ def in_postgres(archive: Archive, postgres: PostgresServer) -> Iterator[str]:  #
     connection.connect(address).drop()
 
 
-@pytest.mark.parametrize("place", ["in_folder", "in_postgres"])
+@pytest.fixture
+def in_bucket(archive: Archive, bucket: ObjectBucket) -> str:  # noqa: F811
+    address = bucket.address("versions")
+    archive.copy_to(address)
+    return address
+
+
+@pytest.mark.parametrize("place", ["in_folder", "in_postgres", "in_bucket"])
 def test_a_newer_archive_is_refused(place: str, request: pytest.FixtureRequest) -> None:
     address: str = request.getfixturevalue(place)
     files = open_files(Archive.open(address).layout)
