@@ -240,8 +240,8 @@ class ObjectLanceStore(TableStore):
     def _clean(self, history_s: float) -> None:
         _require_lock(self._objects)
         there = self._objects.list()
-        # The server's clock made all these times, and it is asked what time it is by what was just written.
-        now_s = max(one.modified.timestamp() for one in there.values())
+        # The server's clock made all these times, in whole seconds; what was just written says what time it is.
+        now_s = max(one.modified.timestamp() for one in there.values()) + 1
         manifests = {version: path for path in there if (version := find_version(path)) is not None}
         made_s = {version: there[path].modified.timestamp() for version, path in manifests.items()}
         versions = self._objects.read_versions(there)
