@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from histoseek.archive.filters.expression import Call, Column, Comparison, Expression, Literal, compare
+from histoseek.archive.filters.expression import Call, Column, Comparison, Expression, IsNull, Literal, Not, compare
 from histoseek.archive.remote.postgres.connection import connect
 from histoseek.archive.schema import make_slides_schema, to_table
 from histoseek.archive.stores.base import ROW, StorePlace
@@ -19,7 +19,7 @@ from histoseek.archive.stores.postgres import tables
 from histoseek.archive.stores.postgres.store import PostgresStore
 from histoseek.errors import DamagedArchive, InputError, OutdatedSnapshot, ServerUnsuited
 from histoseek.settings import get_settings
-from tests.archive.store_contract import SCHEMA, put, scanned, slide
+from tests.archive.store_contract import SCHEMA, ids, put, scanned, slide
 from tests.archive.tables import DIMENSION
 from tests.archive.test_store import make_slide
 from tests.servers.postgres import PostgresServer
@@ -126,6 +126,23 @@ def test_words_are_those_of_the_last_rows_also_once_their_pieces_were_joined(sto
     store.optimize()
     assert {token: store.text({token: 1.0}, 9, None) for token in before} == before
     assert [len(hits) for hits in before.values()] == [1, 0, 0, 4]
+
+
+def test_columns_that_are_filled_leave_what_was_there_and_older_versions(store: PostgresStore) -> None:
+    store.add_columns({"report_vector": pa.list_(pa.float32(), 3)})
+    put(store, *(slide(number, f" old{number} ", organ="lung") for number in range(4)))
+    before = store.snapshot()
+    vectors = pa.array([[0, 0.6, 0.8], [1, 0, 0], [1, 1, 1]], pa.list_(pa.float32(), 3))
+    store.fill(pa.table({"slide_id": ["s02", "s00", "nobody"], "report_vector": vectors}))
+    store.fill(pa.table({"slide_id": ["s01"], "report_tokens": [" new "]}))
+    assert ids(before, IsNull(Column("report_vector"))) == ["s00", "s01", "s02", "s03"]
+    assert ids(store, Not(IsNull(Column("report_vector")))) == ["s00", "s02"]
+    near = store.nearest(np.array([0, 0.6, 0.8], np.float32), 5, compare("organ", "=", "lung"), "report_vector")
+    assert [one.slide_id for one in near] == ["s02", "s00"]
+    found = {token: [hit.slide_id for hit in store.text({token: 1.0}, 9, None)] for token in ("old2", "old1", "new")}
+    assert found == {"old2": ["s02"], "old1": [], "new": ["s01"]}
+    assert [hit.slide_id for hit in before.text({"old1": 1.0, "new": 1.0}, 9, None)] == ["s01"]
+    assert list(store.list_faults(True)) == []
 
 
 def test_texts_of_any_characters_come_back_and_are_found(store: PostgresStore) -> None:
