@@ -67,6 +67,11 @@ class Settings(BaseSettings):
     cache_mb: int = Field(
         default=2048, ge=0, description="Memory for the arrays that ranking needs; larger ones are memory-mapped."
     )
+    ranking_mb: int = Field(
+        default=8192,
+        ge=0,
+        description="What ranking may keep here of an archive on a server; of larger ones the server finds candidates.",
+    )
     bag_cache_mb: int = Field(
         default=4096, ge=0, description="Disk space for tile features of archives on servers that are kept here."
     )

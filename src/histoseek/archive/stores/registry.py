@@ -13,6 +13,7 @@ from histoseek.archive.report_index import make_analyser_mark, make_record_mark
 from histoseek.archive.schema import make_slides_schema
 from histoseek.archive.stores.base import Engine, Store, StorePlace
 from histoseek.archive.stores.ranking_cache import RankingCache
+from histoseek.archive.stores.remote_slides import RemoteSlides
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.errors import MissingExtra
 from histoseek.settings import get_settings
@@ -119,4 +120,5 @@ def _place(layout: ArchiveLayout) -> StorePlace:
 
 
 def _table(layout: ArchiveLayout, store: Store) -> SlideTable:
-    return SlideTable(store, RankingCache(layout.store / _RANKING, get_settings().cache_mb * 2**20))
+    cache = RankingCache(layout.store / _RANKING, get_settings().cache_mb * 2**20)
+    return RemoteSlides(store, cache) if layout.address else SlideTable(store, cache)

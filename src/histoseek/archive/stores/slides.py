@@ -135,12 +135,12 @@ class SlideTable:
             return self
         held = self._snapshot
         if held is None or held._store is not store:
-            held = self._snapshot = SlideTable(store, self._cache, self._codes)
+            held = self._snapshot = type(self)(store, self._cache, self._codes)
         return held
 
     def keep(self) -> SlideTable:
         """A snapshot that does without the memory of the others: it may be asked when they have gone on."""
-        return SlideTable(self._store.snapshot(), self._cache.copy())
+        return type(self)(self._store.snapshot(), self._cache.copy())
 
     @property
     def mark(self) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from histoseek.archive.stores.remote_slides import RemoteSlides
 from histoseek.archive.stores.rows import RankingRows, quantise
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.deadline import check_deadline
@@ -79,18 +80,36 @@ def candidates(
     count: int | None,
     scope: SearchScope,
     context: NDArray[np.float32] | None = None,
+    also: Sequence[str] = (),
 ) -> Candidates:
     """The `count` slides of a scope whose global vectors, and contexts, are nearest by cosine, all of them for None.
 
     Every global vector of the scope is looked at in eight bits, and the nearest of those in full: no index stands
-    between. Raises BadFilter.
+    between, but for archives on servers that are too large for this machine. also: slides that are among them in any
+    case, where the scope has them. Raises BadFilter.
     """
     check_deadline()
-    rows = store.ranking_rows()
-    places = scope.places(store)
+    server = store.server_candidates if count is not None and isinstance(store, RemoteSlides) else None
+    if server is not None and count is not None:
+        rows = server.find_near(global_vector, count, scope.condition, context, also)
+        places = np.arange(len(rows))
+    else:
+        rows, places = store.ranking_rows(), scope.places(store)
     if count is None or len(places) <= count:
         return Candidates.at(rows, places)
-    return Candidates.at(rows, _nearest(rows, global_vector, places, count, context))
+    more = rows.places_of(also)
+    near = _nearest(rows, global_vector, places, count, context)
+    return Candidates.at(rows, np.union1d(near, more[np.isin(more, places)]) if len(more) else near)
+
+
+def gather(store: SlideTable, slide_ids: Sequence[str]) -> Candidates:
+    """Some slides, those that there are."""
+    server = store.server_candidates if isinstance(store, RemoteSlides) else None
+    if server is not None:
+        rows = server.read(slide_ids)
+        return Candidates.at(rows, np.arange(len(rows)))
+    rows = store.ranking_rows()
+    return Candidates.at(rows, np.sort(rows.places_of(slide_ids)))
 
 
 def best(slide_ids: Ids, totals: Doubles, count: int) -> Places:

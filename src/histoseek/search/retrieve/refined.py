@@ -16,7 +16,7 @@ from histoseek.mosaics.signature import Signature
 from histoseek.search.calibration.apply import UNCALIBRATED
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import Refined
-from histoseek.search.retrieve.candidates import Candidates, best, candidates
+from histoseek.search.retrieve.candidates import Candidates, best, candidates, gather
 from histoseek.search.retrieve.channels import Channel, share_weight
 from histoseek.search.retrieve.image import REGION_DISTANCE
 from histoseek.search.retrieve.ranking import measure_distances
@@ -80,8 +80,7 @@ def _measure_further(retrieval: Retrieval, channels: Sequence[Channel]) -> dict[
         return {}
     reached = {slide_id for channel in channels if channel.weight > 0 for slide_id in channel.slide_ids}
     store = image.method.view(retrieval.store)
-    rows = store.ranking_rows()
-    slides = Candidates.at(rows, np.sort(rows.places_of(sorted(reached.difference(image.slides.slide_ids.tolist())))))
+    slides = gather(store, sorted(reached.difference(image.slides.slide_ids.tolist())))
     each = measure_distances(store, image.signatures, image.method.distance, slides, image.witnesses)
     nearest = np.min([distances.total for distances in each], axis=0)
     return dict(zip(slides.slide_ids.tolist(), (1 - nearest).tolist(), strict=True))
@@ -119,7 +118,4 @@ class _NearMarked:
     def _candidates(self, signatures: Sequence[Signature], slide_ids: Sequence[str]) -> Candidates:
         """The slides whose global vectors are nearest to the mean of the signatures' (Rocchio 1971), and some more."""
         mean = normalise_rows(np.mean([s.global_vector for s in signatures], axis=0, keepdims=True))[0]
-        near = candidates(self.store, mean.astype(np.float32), self.count, self.scope)
-        more = near.rows.places_of(slide_ids)
-        allowed = self.scope.places(self.store)
-        return Candidates.at(near.rows, np.union1d(near.places, more[np.isin(more, allowed)]))
+        return candidates(self.store, mean.astype(np.float32), self.count, self.scope, also=slide_ids)
