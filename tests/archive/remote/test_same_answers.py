@@ -47,12 +47,12 @@ def test_answers_by_candidates_are_the_same(pair: Pair) -> None:
 def test_answers_by_the_servers_candidates_are_nearly_the_same(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HISTOSEEK_RANKING_MB", "0")
     get_settings.cache_clear()
-    remote = Archive.open(pair.address)
-    assert isinstance(remote.store, RemoteSlides)
-    assert remote.store.server_candidates is not None
     wanted = found = 0
     for question in list_questions(pair.local, QUESTIONS // 2):
+        # What an exact search has brought here is used from then on.
+        remote = Archive.open(pair.address)
+        assert isinstance(remote.store, RemoteSlides)
+        assert remote.store.server_candidates is not None
         mine, other = (answer(one, question, candidates=60) for one in (pair.local, remote))
         wanted, found = wanted + len(mine), found + len(set(mine) & set(other))
     assert found >= 0.99 * wanted
-    assert remote.store.server_candidates is not None
