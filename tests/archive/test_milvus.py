@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import example, given, settings
@@ -152,6 +153,12 @@ def address(server: MilvusServer) -> Iterator[str]:
     MilvusFiles(address).drop()
 
 
+@pytest.fixture
+def stops() -> tuple[int, ...]:
+    """Every command takes a while."""
+    return (30,)
+
+
 def put_some(store: Store, first: int, count: int) -> None:
     slides = [make_slide(f"s{number:04d}", number) for number in range(first, first + count)]
     store.upsert(to_table(slides, store.schema))
@@ -275,3 +282,16 @@ def test_an_older_server_is_not_used(server: MilvusServer, monkeypatch: pytest.M
     address = MilvusAddress.parse(f"milvus://{server.host}/old")
     with pytest.raises(ServerUnsuited, match=r"Milvus v2\.2\.16 is too old"):
         Database(address).list_names("")
+
+
+def test_a_filter_hides_no_neighbour(engine: Engine, place: StorePlace) -> None:
+    """Of parts without a graph the server looks at some of the vectors only, whatever a filter leaves of these."""
+    store = engine.create(place, SCHEMA)
+    slides = [make_slide(f"s{number:04d}", number, organ=f"o{number % 40}") for number in range(2400)]
+    store.upsert(to_table(slides, store.schema))
+    vectors = np.stack([one.signature.global_vector for one in slides])
+    for asked in (0, 7, 11):
+        near = store.nearest(vectors[asked], 20, compare("organ", "=", "o3"), "global_vector")
+        cosines = vectors[3::40] @ vectors[asked]
+        best = [f"s{3 + 40 * one:04d}" for one in np.argsort(-cosines, kind="stable")[:20]]
+        assert [one.slide_id for one in near] == best

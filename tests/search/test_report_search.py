@@ -18,6 +18,8 @@ from histoseek.api import Archive
 from histoseek.archive.reencode import reencode
 from histoseek.archive.report_index import MOST_WINDOWS, split_windows
 from histoseek.archive.space_folders import SpaceChange
+from histoseek.archive.stores.base import Capabilities
+from histoseek.archive.stores.slides import SlideTable
 from histoseek.encoders.recipe import Recipe
 from histoseek.encoders.text.registry import load_text_encoder
 from histoseek.errors import ConfigurationError, InputError, UnknownSlide
@@ -429,3 +431,18 @@ def test_words_are_missing_where_no_report_has_them() -> None:
     query = {"a": 1.0, "b": 1.0, "not~c": 1.0, "maybe~a": 0.4, "diagnosis:d": 1.0}
     assert count_missing_words(query, [{"a"}, {"a", "not~c", "e"}]) == 1
     assert count_missing_words(query, []) == 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "ways"), [("archive", "their meaning and what they state"), ("wordless", "what they state")]
+)
+def test_words_fall_back_where_an_engine_has_no_search_for_them(
+    kind: str, ways: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive: Archive = request.getfixturevalue(kind)
+    monkeypatch.setattr(SlideTable, "capabilities", Capabilities(full_text=False, spelling=False))
+    results = archive.search(text="invasive lobular carcinoma", to="reports")
+    told = [warning for warning in results.warnings if "cannot search for words" in warning]
+    assert told == [f"the archive's server cannot search for words: reports are found by {ways} only"]
+    assert not any("by their words only" in warning for warning in results.warnings)
+    assert "lobular" in [one.slide_id for one in results]

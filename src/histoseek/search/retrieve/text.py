@@ -210,7 +210,12 @@ def text_warnings(
     """What to know of results of a text; tiles: the words of the tiles' space, where they are at hand."""
     warnings, without_report = [], store.count(NO_REPORT)
     space = archive.require_space()
-    if not space.has_texts:
+    if not store.capabilities.full_text:
+        ways = "their meaning, phrases in quotes" if space.has_texts else "phrases in quotes"
+        warnings.append(
+            f"the archive's server cannot search for words: reports are found by {ways} and what they state"
+        )
+    elif not space.has_texts:
         warnings.append("the archive has no text encoder: reports are searched by their words only")
     if options.to != "reports":
         warnings += describe_words(archive, store, tiles)

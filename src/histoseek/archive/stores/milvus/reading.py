@@ -128,15 +128,16 @@ class VersionReader:
         return RowChanges(there[there >= next_row], gone)
 
     def nearest(
-        self, vector: NDArray[np.float32], count: int, where: Expression | None, collection: str
+        self, vector: NDArray[np.float32], count: int, where: Expression | None, collection: str, column: str
     ) -> list[Neighbour]:
-        """The nearest rows of a collection of vectors; ties by id."""
+        """The rows whose vectors in a column, which a collection has, are nearest; ties by id."""
         said = to_expression(where, self.schema, self.state.odd)
         conditions = [said.expression]
         if said.rest is not None and where is not None:
             keys = [int(key) for key in self.find_rows(where)]
             conditions = [_among(keys[at : at + _KEYS_AT_ONCE]) for at in range(0, len(keys), _KEYS_AT_ONCE)]
-        near = [one for condition in conditions for one in self._near(vector, count, condition, collection)]
+        unit = vector / (float(np.linalg.norm(vector)) or 1.0)
+        near = [one for condition in conditions for one in self._near(unit, count, condition, collection, column)]
         return sorted(near, key=lambda one: (one.cosine_distance, one.slide_id))[:count]
 
     def list_faults(self, deep: bool) -> Iterator[str]:
@@ -152,26 +153,48 @@ class VersionReader:
         if found != self.state.rows:
             yield f"{self.names.rows}: has {found} rows where {self.state.rows} were committed"
 
-    def _near(self, vector: NDArray[np.float32], count: int, condition: str, collection: str) -> list[Neighbour]:
+    def _near(
+        self, unit: NDArray[np.float32], count: int, condition: str, collection: str, column: str
+    ) -> list[Neighbour]:
         """Asked for more until the last of those that are wanted is nearer than the last of all."""
         few = 0 < len(self.ended) <= _KEYS_AT_ONCE
         left_out = f" and not ({_among(list(self.ended))})" if few else ""
         expression = self._within(condition) + left_out
-        unit = (vector / (float(np.linalg.norm(vector)) or 1.0)).tolist()
         wanted = min(count + 16, MOST_NEAR)
         while True:
             ef = min(max(2 * wanted, 128), 32_768)
-            found = self.database.search(collection, unit, wanted, expression, ["key", "slide_id"], ef, self.state.time)
+            found = self.database.search(
+                collection, unit.tolist(), wanted, expression, ["key", "slide_id"], ef, self.state.time
+            )
+            is_short = len(found) < wanted
+            if count > MOST_NEAR or (is_short and len(found) < self._ask_count(expression, collection)):
+                return self._compare_all(unit, condition, column)
             near = {
                 one["key"]: Neighbour(one["slide_id"], round(1 - one["distance"], _DECIMALS))
                 for one in found
                 if one["key"] not in self.ended
             }
             kept = list(near.values())
-            is_all = len(found) < wanted or wanted == MOST_NEAR
-            if is_all or (len(kept) > count and kept[-1].cosine_distance > kept[count - 1].cosine_distance):
+            is_settled = len(kept) > count and kept[-1].cosine_distance > kept[count - 1].cosine_distance
+            if is_short or is_settled:
                 return kept
+            if wanted == MOST_NEAR:
+                return self._compare_all(unit, condition, column)
             wanted = min(2 * wanted, MOST_NEAR)
+
+    def _compare_all(self, unit: NDArray[np.float32], condition: str, column: str) -> list[Neighbour]:
+        """Each row on its own: of parts that have no graph yet the server looks into some lists of vectors only, in
+        which a filter may leave nothing."""
+        number, near = self.schema.get_field_index(column), []
+        for rows in self._find_said(ServerFilter(condition, None), ["slide_id"]):
+            values = self._read_values([one["key"] for one in rows], number)
+            own = [one for one in rows if one["key"] in values]
+            vectors = np.array([np.frombuffer(values[one["key"]], np.float32) for one in own]).reshape(len(own), -1)
+            lengths = np.linalg.norm(vectors, axis=1)
+            distances = 1 - vectors @ unit / np.where(lengths > 0, lengths, 1)
+            pairs = zip(own, distances.tolist(), strict=True)
+            near += [Neighbour(one["slide_id"], round(distance, _DECIMALS)) for one, distance in pairs]
+        return near
 
     def _find(self, where: Expression | None, columns: Sequence[str] = ()) -> Iterator[list[dict[str, Any]]]:
         """Entities of the rows of a filter, with what columns need of them, page by page."""
@@ -201,8 +224,8 @@ class VersionReader:
     def _within(self, expression: str) -> str:
         return f"({expression}) and since <= {self.state.version}"
 
-    def _ask_count(self, expression: str) -> int:
-        rows = self.database.query(self.names.rows, expression, ["count(*)"], self.state.time)
+    def _ask_count(self, expression: str, collection: str = "") -> int:
+        rows = self.database.query(collection or self.names.rows, expression, ["count(*)"], self.state.time)
         return int(rows[0]["count(*)"])
 
     def _query(self, expression: str, fields: Sequence[str]) -> list[dict[str, Any]]:

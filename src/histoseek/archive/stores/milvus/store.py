@@ -225,7 +225,7 @@ class MilvusStore:
         number = reader.schema.get_field_index(column)
         collection = self._names.rows if column == GLOBAL else self._names.vectors(number)
         with self._reading():
-            return reader.nearest(vector, count, where, collection)
+            return reader.nearest(vector, count, where, collection, column)
 
     def text(
         self, tokens: Mapping[str, float], count: int, where: Expression | None, spelling: bool = False
