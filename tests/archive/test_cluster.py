@@ -29,6 +29,7 @@ from histoseek.settings import change_settings
 from tests.archive.tiny_encoder import SPEC
 from tests.servers.dask import ROOT, DaskCluster, run_dask
 from tests.servers.dask_worker import hold, list_begun, name_deadly
+from tests.servers.slurm import run_slurm
 from tests.waiting import wait_for
 
 RECIPE = Recipe(encoder=SPEC, spacing_um_per_px=2.0, spacing_tolerance=10.0)
@@ -165,3 +166,18 @@ def test_clusters_are_named() -> None:
     assert ClusterAddress.parse("slurm:8").count == 8
     assert ClusterAddress.parse("slurm").count == 1
     assert ClusterAddress.parse("local:3").kind == "local"
+
+
+def test_jobs_of_slurm_encode(cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dask = pytest.importorskip("dask")
+    options = {"CORES": "2", "PROCESSES": "1", "MEMORY": "2GB", "INTERFACE": "lo", "LOG_DIRECTORY": str(tmp_path)}
+    with run_slurm() as slurm:
+        for name, value in options.items():
+            monkeypatch.setenv(f"DASK_JOBQUEUE__SLURM__{name}", value)
+        for name, value in {**slurm.environment, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}.items():
+            monkeypatch.setenv(name, value)
+        dask.config.refresh()
+        report = index(tmp_path / "archive", cohort, "slurm:2")
+        assert (report.added, report.refused) == (10, ())
+        wait_for(lambda: not slurm.run("squeue", "-h").strip())
+    require_whole(tmp_path / "archive", 10)
