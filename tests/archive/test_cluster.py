@@ -27,11 +27,12 @@ from histoseek.errors import (
 )
 from histoseek.settings import change_settings
 from tests.archive.tiny_encoder import SPEC
-from tests.servers.dask import ROOT, DaskCluster, run_dask
+from tests.servers.dask import ROOT, DaskCluster, make_certificate, run_dask
 from tests.servers.dask_worker import hold, list_begun, name_deadly
 from tests.servers.slurm import run_slurm
 from tests.waiting import wait_for
 
+INTERRUPTED = "interrupted: what is done is kept, and the same command continues from here\n"
 RECIPE = Recipe(encoder=SPEC, spacing_um_per_px=2.0, spacing_tolerance=10.0)
 
 
@@ -181,3 +182,37 @@ def test_jobs_of_slurm_encode(cohort: Path, tmp_path: Path, monkeypatch: pytest.
         assert (report.added, report.refused) == (10, ())
         wait_for(lambda: not slurm.run("squeue", "-h").strip())
     require_whole(tmp_path / "archive", 10)
+
+
+def test_a_scheduler_with_certificates_takes_those_who_have_one(
+    cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dask = pytest.importorskip("dask")
+    certificate = make_certificate(tmp_path)
+    with run_dask(tmp_path / "dask", 1, "tls", **certificate) as secured:
+        with pytest.raises(ClusterUnreachable, match="TLS"):
+            index(tmp_path / "archive", cohort, secured.address)
+        for name, value in certificate.items():
+            monkeypatch.setenv(name, value)
+        dask.config.refresh()
+        try:
+            assert index(tmp_path / "archive", cohort, secured.address).added == 10
+        finally:
+            monkeypatch.undo()
+            dask.config.refresh()
+
+
+def test_processes_of_this_machine_encode_until_they_are_interrupted(cohort: Path, tmp_path: Path) -> None:
+    path = tmp_path / "archive"
+    Archive.create(path, RECIPE)
+    command = [sys.executable, "-m", "histoseek", "index", str(cohort), "--archive", str(path), "--cluster", "local:1"]
+    given = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"}
+    run = subprocess.Popen(command, env=given, cwd=ROOT, start_new_session=True, stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: run.poll() is not None or list(path.glob("bags/*/*.json")))
+    os.killpg(run.pid, signal.SIGINT)
+    _, said = run.communicate()
+    assert (
+        run.returncode == 0 or said == "interrupted: what is done is kept, and the same command continues from here\n"
+    )
+    subprocess.run(command, env=given, cwd=ROOT, check=True)
+    require_whole(path, 10)

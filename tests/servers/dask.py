@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
+from shutil import which
 
 import pytest
 
@@ -80,12 +81,12 @@ class DaskCluster:
 
 
 @contextmanager
-def run_dask(folder: Path, workers: int = 2, **environment: str) -> Iterator[DaskCluster]:
+def run_dask(folder: Path, workers: int = 2, scheme: str = "tcp", **environment: str) -> Iterator[DaskCluster]:
     """A scheduler and workers; skips the test where the extra `cluster` is not installed."""
     if find_spec("distributed") is None:
         pytest.skip("no Dask: the package distributed is not installed")
     folder.mkdir(exist_ok=True)
-    cluster = DaskCluster(folder, find_free_port(), environment)
+    cluster = DaskCluster(folder, find_free_port(), environment, scheme=scheme)
     try:
         cluster.start_scheduler()
         if workers:
@@ -93,3 +94,18 @@ def run_dask(folder: Path, workers: int = 2, **environment: str) -> Iterator[Das
         yield cluster
     finally:
         cluster.stop()
+
+
+def make_certificate(folder: Path) -> Mapping[str, str]:
+    """Settings of Dask with a certificate of its own for all of a cluster; skips the test where openssl is missing."""
+    if which("openssl") is None:
+        pytest.skip("no certificates: the program openssl is not installed")
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    subject = ("-subj", "/CN=histoseek-tests", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2")
+    files = ("-keyout", str(key), "-out", str(certificate))
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *subject, *files]
+    subprocess.run(command, check=True, capture_output=True)
+    place = "DASK_DISTRIBUTED__COMM__TLS__"
+    pairs = {f"{place}{role}__CERT": str(certificate) for role in ("CLIENT", "SCHEDULER", "WORKER")}
+    pairs |= {f"{place}{role}__KEY": str(key) for role in ("CLIENT", "SCHEDULER", "WORKER")}
+    return {**pairs, f"{place}CA_FILE": str(certificate)}

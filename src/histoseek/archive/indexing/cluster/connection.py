@@ -29,6 +29,7 @@ _THREADS = 2
 _DEATHS = 1
 """Workers that may die of a slide, besides the first, where the scheduler is ours."""
 
+_WORKER = "histoseek.archive.indexing.cluster.worker"
 _GPU = "GPU"
 _GPU_OF_A_SLIDE = 0.5
 
@@ -177,6 +178,7 @@ def _start_local(count: int) -> SpecCluster:
         dashboard_address=None,
         security=_make_security(),
         memory_limit=None,
+        preload=[_WORKER],
         silence_logs=logging.CRITICAL,
         scheduler_kwargs={"allowed_failures": _DEATHS},
         env={"HISTOSEEK_THREADS": str(threads), "OMP_NUM_THREADS": str(threads)},
@@ -188,14 +190,18 @@ def _start_batch(address: ClusterAddress) -> SpecCluster:
         import dask_jobqueue
     except ImportError as error:
         raise MissingExtra("dask-jobqueue", "cluster") from error
+    from distributed import Security
+
     kinds: dict[str, Callable[..., SpecCluster]] = {
         "slurm": dask_jobqueue.SLURMCluster,
         "pbs": dask_jobqueue.PBSCluster,
         "lsf": dask_jobqueue.LSFCluster,
     }
     options = {"dashboard_address": None, "allowed_failures": _DEATHS}
+    security = Security()  # as Dask's settings say
+    secured = {"security": security, "protocol": "tls://"} if security.tls_scheduler_cert else {}
     try:
-        cluster = kinds[address.kind](scheduler_options=options)
+        cluster = kinds[address.kind](scheduler_options=options, **secured)
     except (ValueError, TypeError) as error:
         advice = f"Set jobqueue.{address.kind} in ~/.config/dask/jobqueue.yaml (docs/cluster.md)"
         raise ConfigurationError(f"--cluster {address}", f"{error}", advice) from error

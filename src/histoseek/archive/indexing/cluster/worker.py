@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +21,11 @@ from histoseek.progress import SilentReporter
 from histoseek.settings import change_settings, get_settings
 
 _opening, _encoding = Lock(), Lock()
+
+
+def dask_setup(_worker: object) -> None:
+    """Called by Dask in processes that were started here: Ctrl-C, which a terminal sends to all, is not theirs."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def tell_versions() -> tuple[str, str, str]:
