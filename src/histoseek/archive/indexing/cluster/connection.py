@@ -223,10 +223,13 @@ def _make_security() -> Security | None:
 @contextmanager
 def _silencing(name: str) -> Iterator[None]:
     """Keep a library's log of lost connections from the terminal: what matters becomes an error of ours."""
-    logger = logging.getLogger(name)
-    before = logger.level
-    logger.setLevel(logging.CRITICAL)
+    names = [name, *(known for known in logging.root.manager.loggerDict if known.startswith(f"{name}."))]
+    loggers = [logging.getLogger(known) for known in names]  # Dask gives some of them levels of their own
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
     try:
         yield
     finally:
-        logger.setLevel(before)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
