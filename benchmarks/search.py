@@ -22,7 +22,7 @@ import numpy as np
 from histoseek.api import Archive
 from histoseek.archive.schema import SlideRecord, StoredSlide
 from histoseek.archive.space.centre import BagMean
-from histoseek.archive.stores.rows import RankingRows, quantise
+from histoseek.archive.stores.rows import RankingRows, make_keys, make_signs, quantise
 from histoseek.encoders.recipe import Recipe
 from histoseek.mosaics.barcodes import count_barcode_words, make_barcodes
 from histoseek.mosaics.distances import compute_squared_lengths, get_distance
@@ -189,6 +189,9 @@ class RowsOnly:
             case_ids=np.zeros(slides, np.str_),
             row_ids=np.arange(slides, dtype=np.uint64),
             row_order=np.arange(slides),
+            order=np.arange(slides),
+            patient_keys=make_keys(np.zeros(slides, np.str_)),
+            case_keys=make_keys(np.zeros(slides, np.str_)),
             barcodes=words.reshape(-1, words.shape[2]),
             offsets=np.arange(slides + 1) * (MOSAIC + 1),
             global_vectors=vectors,
@@ -196,6 +199,7 @@ class RowsOnly:
             codes=codes,
             scales=scales,
             contexts=np.empty((slides, 0), np.float32),
+            signs=np.concatenate([make_signs(vectors[i : i + BATCH]) for i in range(0, slides, BATCH)]),
         )
         self._places = {where: np.flatnonzero(group == 0) for where, group in self._groups.items()}
 

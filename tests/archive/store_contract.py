@@ -363,3 +363,14 @@ def test_a_row_that_is_written_again_is_told_as_changed(store: Store) -> None:
     added = {rows_by_number(view)[number] for number in changes.added.tolist()}
     assert added == {"s07"}
     assert changes.ended.size == 1
+
+
+def test_rows_that_are_taken_say_their_numbers(store: Store) -> None:
+    put(store, *(slide(number) for number in range(12)))
+    view = store.snapshot()
+    numbers = rows_by_number(view)
+    asked = np.array(sorted(numbers)[3:9], np.uint64)
+    rows = view.take(asked, ["slide_id", "global_vector", ROW])
+    assert set(rows.column_names) == {"slide_id", "global_vector", ROW}
+    taken = dict(zip(rows[ROW].to_pylist(), rows["slide_id"].to_pylist(), strict=True))
+    assert taken == {number: numbers[number] for number in asked.tolist()}

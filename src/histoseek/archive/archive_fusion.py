@@ -55,7 +55,7 @@ def know_background(
     """
     if not distance.looks_at_rarity:
         return distance
-    ids = store.ranking_rows().slide_ids if slide_ids is None else slide_ids
+    ids = store.ranking_rows().sorted_ids if slide_ids is None else slide_ids
     return distance.with_background(_read_background(store, ids) if len(ids) >= MIN_SLIDES else None)
 
 

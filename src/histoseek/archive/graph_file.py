@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -75,7 +75,8 @@ class _Slides:
 
     def make_graph(self, known: StoredGraph | None, moved: NDArray[np.int64] | None) -> StoredGraph:
         """The graph of these slides."""
-        vectors = self.view.ranking_rows().global_vectors
+        rows = self.view.ranking_rows()
+        vectors = rows.global_vectors if rows.is_sorted else rows.global_vectors[rows.order]
         if known is None or moved is None:
             graph = NeighbourGraph.build(vectors, self.owners, self.size)
         elif np.array_equal(moved, np.arange(len(self.marks))):
@@ -107,9 +108,33 @@ def load_graph(layout: ArchiveLayout, store: SlideTable, tuning: Tuning) -> Neig
     None where that would take long: where many slides of many came or went since it was written, or it was never made.
     """
     known = _read_if_sound(layout)
-    if known and (known.tuning, known.store) == (tuning.mark, store.mark):
-        return known.graph
-    return _complete(layout, store, tuning)
+    is_current = known is not None and (known.tuning, known.store) == (tuning.mark, store.mark)
+    graph = known.graph if known and is_current else _complete(layout, store, tuning)
+    is_placed = graph is None or view_under(store, tuning.metric, tuning.mark).ranking_rows().is_sorted
+    return graph if is_placed else _place(_ByStore(graph, store, tuning))
+
+
+@dataclass(frozen=True, slots=True)
+class _ByStore:
+    """A graph of a snapshot under a tuning, which are what tells it from others."""
+
+    graph: NeighbourGraph | None = field(compare=False)
+    store: SlideTable
+    tuning: Tuning
+
+
+@lru_cache(maxsize=2)
+def _place(known: _ByStore) -> NeighbourGraph | None:
+    """A graph of slides by their ids as one of the places where they stand among the ranking rows."""
+    graph, tuning = known.graph, known.tuning
+    if graph is None:
+        return None
+    rows = view_under(known.store, tuning.metric, tuning.mark).ranking_rows()
+    shape = len(rows), graph.nearest.shape[1]
+    nearest, cosines = np.full(shape, NOBODY, np.int32), np.full(shape, -np.inf, np.float32)
+    nearest[rows.order] = np.where(graph.nearest == NOBODY, NOBODY, rows.order[graph.nearest])
+    cosines[rows.order] = graph.cosines
+    return NeighbourGraph(nearest, cosines)
 
 
 @lru_cache(maxsize=2)

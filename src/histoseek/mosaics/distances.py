@@ -370,7 +370,7 @@ def get_distance(name: str) -> Distance:
 
 def _take_rows(offsets: Ints, places: Ints) -> tuple[Ints, Ints]:
     """Offsets of the slides at these places, and the rows that are theirs."""
-    counts = np.diff(offsets)[places]
+    counts = offsets[places + 1] - offsets[places]
     new_offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     return new_offsets, np.arange(new_offsets[-1]) + np.repeat(offsets[:-1][places] - new_offsets[:-1], counts)
 

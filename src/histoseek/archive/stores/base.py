@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from histoseek.archive.filters.expression import Expression
 
 ROW = "_row"
-"""A column that every scan can give: uint64, the number of a row in one version of a store, for `take`."""
+"""A column that every scan and take can give: uint64, the number of a row in one version of a store, for `take`."""
 
 NOT_OF_STORE = " is not of the table"
 """How what `list_faults` says of a file ends that is none of the store's own."""

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from histoseek.archive.stores.base import ROW
-from histoseek.archive.stores.ranking_cache import RankingPart
-from histoseek.archive.stores.rows import Outline, RankingRows
-from histoseek.archive.stores.signature_rows import StoreSource, flat, list_signature_columns, signature_block
+from histoseek.archive.stores.base import ROW, RowChanges
+from histoseek.archive.stores.rows import NO_DIGEST, Outline, RankingPart, RankingRows, RowIds
+from histoseek.archive.stores.signature_rows import (
+    StoreSource,
+    flat,
+    list_signature_columns,
+    read_row_ids,
+    signature_block,
+)
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.mosaics.distances import SignatureBlock
 from histoseek.ranking.metric import Metric
@@ -43,11 +48,36 @@ class MetricSource:
         """Ids, counts and dimensions, which a metric leaves as they are."""
         return self.plain.outline()
 
+    @property
+    def rows_mark(self) -> str | None:
+        """Of the snapshot."""
+        return self.plain.rows_mark
+
+    def changes_since(self, rows_mark: str) -> RowChanges | None:
+        """Of the snapshot."""
+        return self.plain.changes_since(rows_mark)
+
+    def count(self) -> int:
+        """Of the snapshot."""
+        return self.plain.count()
+
+    def read_ids(self, row_ids: NDArray[np.uint64] | None = None) -> Iterator[RowIds]:
+        """Without digests: what a metric makes of a vector depends on its slide's group as well."""
+        for ids in self.plain.read_ids(row_ids):
+            yield replace(ids, digests=np.full(len(ids), NO_DIGEST, np.uint64))
+
+    def read(self, row_ids: NDArray[np.uint64] | None = None) -> Iterator[tuple[RowIds, RankingPart]]:
+        """Some rows, mapped."""
+        for rows in self.plain.read_rows(list(self.columns), row_ids):
+            yield read_row_ids(rows), self._make_part(rows)
+
     def parts(self) -> Iterator[RankingPart]:
         """As the engine reads them, mapped."""
         for batch in self.plain.store.scan([*self.columns, ROW], None):
-            rows = pa.Table.from_batches([batch])
-            yield RankingPart(rows[ROW].to_numpy(), self.map_rows(rows))
+            yield self._make_part(pa.Table.from_batches([batch]))
+
+    def _make_part(self, rows: pa.Table) -> RankingPart:
+        return RankingPart(rows[ROW].to_numpy(), self.map_rows(rows))
 
     def map_rows(self, rows: pa.Table) -> SignatureBlock:
         """The signatures of some rows under the metric, with their mosaics."""

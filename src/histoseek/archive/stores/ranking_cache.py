@@ -11,39 +11,30 @@ import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from histoseek.archive.stores.rows import Arrays, Outline, RankingRows, empty_arrays
+from histoseek.archive.stores.kept_rows import KeptRows, TrackedSource
+from histoseek.archive.stores.rows import Arrays, Outline, RankingPart, RankingRows, empty_arrays
 from histoseek.errors import OutdatedSnapshot
 from histoseek.files import fsync_path
-from histoseek.mosaics.distances import SignatureBlock
 
 _SUMS = "sums.json"
 _MARK = "mark"
 _FILTERS_KEPT = 8
+_KEPT = "kept"
+
+FEWEST_KEPT = 50_000
+"""Slides from which on what ranking needs is kept on disk from version to version: fewer are read in a moment."""
 
 Places = NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
-class RankingPart:
-    """Some slides of a store, in any order: row_ids uint64 [n] and their signatures."""
-
-    row_ids: NDArray[np.uint64]
-    block: SignatureBlock
-
-
-class RankingSource(Protocol):
+class RankingSource(TrackedSource, Protocol):
     """Where the rows of one version of a store come from, in two passes, so that they need not be in memory twice."""
-
-    @property
-    def mark(self) -> str:
-        """What tells the version from those of all other stores."""
 
     def outline(self) -> Outline:
         """Which slides there are."""
@@ -133,6 +124,10 @@ class RankingCache:
         mapped = _map(folder, source.mark) if folder.is_dir() else None
         if mapped is not None:
             return mapped
+        large = self._load_large(version, source)
+        if large is not None:
+            self._remove_stale(version)
+            return large
         outline = source.outline()
         if outline.bytes > self._limit_bytes and len(outline):
             # Without a folder to write to, or room in it, this version is served from memory.
@@ -141,6 +136,19 @@ class RankingCache:
             mapped = self._map_current(folder, source)
         self._remove_stale(version)
         return mapped or RankingRows(**_fill(empty_arrays(outline, _in_memory), outline, source))
+
+    def _load_large(self, version: int, source: RankingSource) -> RankingRows | None:
+        """Those of a large store, which are kept from version to version; None where they are not, or can't be."""
+        kept = KeptRows(self._folder / _KEPT)
+        with suppress(OSError):
+            rows = kept.load(version, source)
+            if rows is not None or source.rows_mark is None or source.count() < FEWEST_KEPT:
+                return rows
+            for folder in (self._above, self._folder):
+                if folder is not None:
+                    folder.mkdir(exist_ok=True)
+            return kept.build(version, source)
+        return None
 
     def _map_current(self, folder: Path, source: RankingSource) -> RankingRows | None:
         """What was just written, unless the version was erased meanwhile: then nothing of it may stay."""
@@ -171,7 +179,7 @@ class RankingCache:
 
     def _remove_other_derived(self, name: str) -> None:
         for folder in self._folder.iterdir() if self._folder.is_dir() else ():
-            if not (folder.name.isdecimal() or folder.name.startswith(".") or folder.name == name):
+            if not (folder.name.isdecimal() or folder.name.startswith(".") or folder.name in {name, _KEPT}):
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _remove_stale(self, version: int) -> None:

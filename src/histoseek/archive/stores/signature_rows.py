@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
-from histoseek.archive.schema import CONTEXT, MOSAIC_KEY
-from histoseek.archive.stores.base import ROW, Store
-from histoseek.archive.stores.ranking_cache import RankingPart
-from histoseek.archive.stores.rows import Outline
+from histoseek.archive.schema import CHECKSUM, CONTEXT, MOSAIC_KEY
+from histoseek.archive.stores.base import ROW, RowChanges, Store, TracksRows
+from histoseek.archive.stores.checksums import find_signature_digest
+from histoseek.archive.stores.rows import NO_DIGEST, Outline, RankingPart, RowIds
 from histoseek.mosaics.barcodes import count_barcode_words
 from histoseek.mosaics.distances import SignatureBlock
 
@@ -19,6 +20,9 @@ SIGNATURE = ("barcodes", "global_vector")
 """What ranking has at hand of every slide, beside its context."""
 
 _IDS = ("slide_id", "patient_id", "case_id")
+
+_ROWS_AT_ONCE = 4096
+_IDS_AT_ONCE = 65536
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,7 @@ class StoreSource:
     def outline(self) -> Outline:
         """Ids and counts only: a slide has one barcode for each share, and one of its global vector."""
         rows = pa.Table.from_batches(self.store.scan([*_IDS, "shares", ROW], None))
-        ids, patients, cases = (np.array([one or "" for one in rows[name].to_pylist()], np.str_) for name in _IDS)
+        ids, patients, cases = (_read_texts(rows[name]) for name in _IDS)
         shares = rows["shares"].combine_chunks().value_lengths().to_numpy()
         counts = shares.astype(np.int64) + 1
         dimensions = self.dimension, self.mosaic_dimension, self._context_dimension
@@ -45,14 +49,74 @@ class StoreSource:
 
     def parts(self) -> Iterator[RankingPart]:
         """As the engine reads them."""
-        for batch in self.store.scan([*list_signature_columns(self.store.schema), ROW], None):
-            rows = pa.Table.from_batches([batch])
-            yield RankingPart(rows[ROW].to_numpy(), signature_block(rows, self.dimension, self.mosaic_dimension))
+        for batch in self.store.scan([*self.columns, ROW], None):
+            yield self.make_part(pa.Table.from_batches([batch]))
+
+    @property
+    def rows_mark(self) -> str | None:
+        """What `changes_since` has to know of the snapshot; None where the store can't tell its rows' changes."""
+        return self.store.rows_mark if isinstance(self.store, TracksRows) else None
+
+    def changes_since(self, rows_mark: str) -> RowChanges | None:
+        """How the snapshot's rows differ from those of another version; None where that can't be told."""
+        return self.store.changes_since(rows_mark) if isinstance(self.store, TracksRows) else None
+
+    def count(self) -> int:
+        """How many slides there are."""
+        return self.store.count(None)
+
+    def read_ids(self, row_ids: NDArray[np.uint64] | None = None) -> Iterator[RowIds]:
+        """Whose some rows are, all of them for None."""
+        for rows in self.read_rows([], row_ids, _IDS_AT_ONCE):
+            yield read_row_ids(rows)
+
+    def read(self, row_ids: NDArray[np.uint64] | None = None) -> Iterator[tuple[RowIds, RankingPart]]:
+        """Some rows, all of them for None."""
+        for rows in self.read_rows(self.columns, row_ids):
+            yield read_row_ids(rows), self.make_part(rows)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What a signature is made of."""
+        return list_signature_columns(self.store.schema)
+
+    def make_part(self, rows: pa.Table) -> RankingPart:
+        """The signatures of some rows."""
+        return RankingPart(rows[ROW].to_numpy(), signature_block(rows, self.dimension, self.mosaic_dimension))
+
+    def read_rows(
+        self, columns: Sequence[str], row_ids: NDArray[np.uint64] | None, at_once: int = _ROWS_AT_ONCE
+    ) -> Iterator[pa.Table]:
+        """Whose some rows are, all of them for None, and columns of them."""
+        sums = [CHECKSUM] if CHECKSUM in self.store.schema.names else []
+        names = list(dict.fromkeys([*_IDS, *sums, *columns]))
+        if row_ids is None:
+            for batch in self.store.scan([*names, ROW], None):
+                yield pa.Table.from_batches([batch])
+            return
+        for start in range(0, len(row_ids), at_once):
+            yield self.store.take(row_ids[start : start + at_once], [*names, ROW])
 
     @property
     def _context_dimension(self) -> int:
         schema = self.store.schema
         return int(schema.field(CONTEXT).type.list_size) if CONTEXT in schema.names else 0
+
+
+def read_row_ids(rows: pa.Table) -> RowIds:
+    """Whose some rows are, with the checksums of their vectors where they have such."""
+    ids, patients, cases = (_read_texts(rows[name]) for name in _IDS)
+    digests = np.full(rows.num_rows, NO_DIGEST, np.uint64)
+    if CHECKSUM in rows.column_names:
+        for place, sums in enumerate(rows[CHECKSUM].to_pylist()):
+            digest = find_signature_digest(sums)
+            if digest is not None:
+                digests[place] = int.from_bytes(digest, "little")
+    return RowIds(rows[ROW].to_numpy(), ids, patients, cases, digests)
+
+
+def _read_texts(column: pa.ChunkedArray) -> NDArray[np.str_]:
+    return np.array([one or "" for one in column.to_pylist()], np.str_)
 
 
 def list_signature_columns(schema: pa.Schema) -> tuple[str, ...]:

@@ -372,7 +372,7 @@ class SlideTable:
         view = self.snapshot()
         rows, condition = view.ranking_rows(), view.filter(where)
         if condition is None:
-            return np.arange(len(rows))
+            return self._cache.places(view._version, "", lambda: rows.all_places)
         return self._cache.places(
             view._version, str(condition), lambda: rows.places(view.columns([ROW], condition)[ROW].to_numpy())
         )

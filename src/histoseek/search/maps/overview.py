@@ -68,6 +68,7 @@ def overview(
     store = archive.store.snapshot()
     rows = store.ranking_rows()
     places = store.ranking_places(where)
+    places = places[np.argsort(rows.slide_ids[places], kind="stable")]
     labels = _labels(store, label, where, rows.slide_ids[places])
     sample = _draw_sample(labels, most, seed)
     positions, method = _lay_out(rows.global_vectors[places[sample]], seed)

@@ -101,6 +101,14 @@ class ArchivePhrases:
         """Where those of some slides stand that there are."""
         return find_places_of(self.slide_ids, slide_ids)
 
+    def places_of_patient(self, patient_id: str) -> NDArray[np.int64]:
+        """Where the slides of a patient stand."""
+        return np.flatnonzero(self.patient_ids == patient_id)
+
+    def places_of_case(self, case_id: str) -> NDArray[np.int64]:
+        """Where the slides of a case stand."""
+        return np.flatnonzero(self.case_ids == case_id)
+
     def select(self, store: SlideTable, scope: SearchScope) -> Booleans:
         """Which slides a scope has, bool [S]; raises BadFilter."""
         mask = scope.exclusions.mask(self)

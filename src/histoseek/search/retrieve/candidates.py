@@ -23,31 +23,52 @@ Places = NDArray[np.int64]
 _SCREENED_PER_CANDIDATE = 4
 """Slides whose vectors are compared in full, for each candidate wanted, after a first look in eight bits."""
 
+_FIRST_PER_CANDIDATE = 64
+_LEAST_SHARE = 24
+"""Of a large store, as many slides for each candidate wanted, and at least one of so many, are looked at in eight bits:
+those that are nearest in one bit a number."""
+
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Slides to be ranked, sorted by id: some places of the rows that the store keeps at hand, int64 [n], ascending,
-    and the ids there."""
+    """Slides to be ranked: some places of the rows that the store keeps at hand, int64 [n], ascending."""
 
     rows: RankingRows
     places: Places
-    slide_ids: Ids
 
     @classmethod
     def at(cls, rows: RankingRows, places: Places) -> Candidates:
         """Those at some places."""
-        return cls(rows, places, rows.slide_ids if len(places) == len(rows) else rows.slide_ids[places])
+        return cls(rows, places)
+
+    @property
+    def slide_ids(self) -> Ids:
+        """Their ids, in the order of their places."""
+        return self.rows.slide_ids if self._all else self.rows.slide_ids[self.places]
+
+    def list_ids(self, rows: Places) -> list[str]:
+        """The ids of some of them, by where they stand among these."""
+        ids: list[str] = self.rows.slide_ids[self.places[rows]].tolist()
+        return ids
+
+    def find(self, slide_id: str) -> int:
+        """Where one of them stands among these."""
+        return int(np.searchsorted(self.places, self.rows.places_of([slide_id])[0]))
+
+    def best(self, totals: Doubles, count: int) -> Places:
+        """Where those with the `count` least totals stand among these, ties by id."""
+        few = _least(totals, count)
+        return few[np.lexsort((self.rows.slide_ids[self.places[few]], totals[few]))][:count]
 
     def __len__(self) -> int:
         return len(self.places)
 
     def parts(self, vectors: int) -> Iterator[Candidates]:
         """The same slides, some at a time: so many that they have at most this many mosaic vectors, or one slide."""
-        counts = np.diff(self.rows.offsets)[self.places] - 1
+        counts = self.rows.offsets[self.places + 1] - self.rows.offsets[self.places] - 1
         for first, last in split_runs(np.concatenate([[0], np.cumsum(counts)]), vectors):
             check_deadline()
-            some = slice(first, last)
-            yield Candidates(self.rows, self.places[some], self.slide_ids[some])
+            yield Candidates(self.rows, self.places[first:last])
 
     @property
     def block(self) -> SignatureBlock:
@@ -84,9 +105,9 @@ def candidates(
 ) -> Candidates:
     """The `count` slides of a scope whose global vectors, and contexts, are nearest by cosine, all of them for None.
 
-    Every global vector of the scope is looked at in eight bits, and the nearest of those in full: no index stands
-    between, but for archives on servers that are too large for this machine. also: slides that are among them in any
-    case, where the scope has them. Raises BadFilter.
+    Every global vector of the scope is looked at in eight bits, of a large store in one bit first, and the nearest of
+    those in full: no index stands between, but for archives on servers that are too large for this machine. also:
+    slides that are among them in any case, where the scope has them. Raises BadFilter.
     """
     check_deadline()
     server = store.server_candidates if count is not None and isinstance(store, RemoteSlides) else None
@@ -114,20 +135,28 @@ def gather(store: SlideTable, slide_ids: Sequence[str]) -> Candidates:
 
 def best(slide_ids: Ids, totals: Doubles, count: int) -> Places:
     """Places of the `count` least totals, ties by id."""
-    few = np.arange(len(totals))
-    if count < len(totals):
-        few = np.flatnonzero(totals <= np.partition(totals, count - 1)[count - 1])
+    few = _least(totals, count)
     return few[np.lexsort((slide_ids[few], totals[few]))][:count]
+
+
+def _least(totals: Doubles, count: int) -> Places:
+    """Where the `count` least totals are, and those that are equal to the last of them, ascending."""
+    if count >= len(totals):
+        return np.arange(len(totals))
+    return np.flatnonzero(totals <= np.partition(totals, count - 1)[count - 1])
 
 
 def _nearest(
     rows: RankingRows, vector: NDArray[np.float32], places: Places, count: int, context: NDArray[np.float32] | None
 ) -> Places:
     """The places among these whose vectors have the largest inner products with one, ascending."""
-    from histoseek.search.retrieve.scan import inner, products
+    from histoseek.search.retrieve.scan import inner, products, screen
 
     codes, scales = quantise(vector[None])
     coarse = rows.contexts @ context if context is not None and rows.contexts.shape[1] else None
+    if coarse is None and rows.signs.shape[1]:
+        wanted = max(count * _FIRST_PER_CANDIDATE, len(places) // _LEAST_SHARE)
+        places = screen(rows.signs, vector, places, wanted)
     rough = products(rows.codes, codes[0], places) * (rows.scales[places] * scales[0])
     mixed = mix_cosines(rough, None if coarse is None else coarse[places])
     near = places[_largest(mixed, count * _SCREENED_PER_CANDIDATE)]

@@ -202,7 +202,7 @@ class _CaseRanking:
     def _make_result(self, rank: int, case: int, score: float) -> SearchResult:
         parts = tuple(self._list_parts(case))
         best = min(parts, key=lambda part: (part.nearest, part.stain))
-        row = int(np.searchsorted(self.slides.slide_ids, best.slide_id))
+        row = self.slides.find(best.slide_id)
         [stored] = self.store.get_without_language([best.slide_id])
         own = self.slides.slide_ids[self.comparison.case_of == case].tolist()
         measured = self.each[best.query_slide]

@@ -10,9 +10,11 @@ from typing import Any
 
 import numba
 import numpy as np
+from numba import types
+from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from histoseek.mosaics.numba_compile import compile_kernel
+from histoseek.mosaics.numba_compile import compile_kernel, freeze
 
 Array = np.ndarray[Any, Any]
 
@@ -38,6 +40,59 @@ def _inner(vectors: Array, query: Array, places: Array, out: Array) -> None:
         for j in range(len(query)):
             total += row[j] * query[j]
         out[i] = total
+
+
+@intrinsic  # type: ignore[misc, unused-ignore]
+def _count_bits(typing: Any, word: Any) -> Any:
+    """How many bits of a word are set."""
+    return types.uint64(types.uint64), lambda _, builder, __, arguments: builder.ctpop(arguments[0])
+
+
+@compile_kernel(parallel=True)
+def _sum_opposed(signs: Array, planes: Array, places: Array, least: int, out: Array) -> None:
+    first, second, third, fourth = planes
+    for i in numba.prange(len(places)):
+        row = signs[places[i]]
+        ones, total = np.uint64(0), np.uint64(0)
+        # Four sums of their own let the processor count eight words at once.
+        for j in range(len(first)):
+            word = row[j]
+            ones += _count_bits(word)
+            total += _count_bits(word & first[j])
+            total += _count_bits(word & second[j]) << np.uint64(1)
+            total += _count_bits(word & third[j]) << np.uint64(2)
+            total += _count_bits(word & fourth[j]) << np.uint64(3)
+        out[i] = np.int64(2) * np.int64(total) - np.int64(15) * np.int64(ones) - least
+
+
+@compile_kernel()
+def _least(sums: Array, places: Array, count: int, size: int) -> Array:
+    """The places with the `count` least sums, and all with as little as the last of those."""
+    numbers = np.zeros(size, np.int64)
+    for i in range(len(sums)):
+        numbers[sums[i]] += 1
+    most, total = 0, numbers[0]
+    while total < count:
+        most += 1
+        total += numbers[most]
+    out, end = np.empty(total, np.int64), 0
+    for i in range(len(sums)):
+        if sums[i] <= most:
+            out[end] = places[i]
+            end += 1
+    return out
+
+
+def screen(
+    signs: NDArray[np.uint64], planes: NDArray[np.uint64], places: NDArray[np.int64], count: int
+) -> NDArray[np.int64]:
+    """Those of n places, at least `count` of them, whose signs [S, W] oppose a query's numbers least, which are given
+    by their bits, [P, W], lowest first; and all that oppose as little as the last of those."""
+    out = np.empty(len(places), np.uint32)
+    most = ((1 << len(planes)) - 1) * 64 * planes.shape[1]
+    numba.set_num_threads(max(1, min(len(places) // _SLIDES_PER_THREAD, numba.config.NUMBA_NUM_THREADS)))
+    _sum_opposed(freeze(signs), tuple(freeze(plane) for plane in planes), places, -most, out)
+    return np.asarray(_least(out, places, count, 2 * most + 1), np.int64)
 
 
 def products(codes: NDArray[np.int8], query: NDArray[np.int8], places: NDArray[np.int64]) -> NDArray[np.int32]:

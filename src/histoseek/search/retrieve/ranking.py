@@ -13,7 +13,7 @@ from histoseek.archive.ranking_method import RankingMethod
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.mosaics.distances import Distance, Distances
 from histoseek.mosaics.signature import Signature
-from histoseek.search.retrieve.candidates import Candidates, Ids, best, candidates
+from histoseek.search.retrieve.candidates import Candidates, Ids, candidates
 from histoseek.search.retrieve.channels import Channel, Scale
 from histoseek.search.retrieve.rank_fusion import Hit
 from histoseek.search.retrieve.witnesses import Witnesses
@@ -25,37 +25,41 @@ _VECTORS_AT_ONCE = 32_000
 
 @dataclass(frozen=True, slots=True)
 class RankedSlides:
-    """S slides, sorted by id, with their distances to the nearest of the query's signatures, and which that is,
-    int64 [S]."""
+    """S slides with their distances to the nearest of the query's signatures, and which that is, int64 [S]."""
 
-    slide_ids: Ids
+    slides: Candidates
     distances: Distances
     nearest: NDArray[np.int64]
 
     def __len__(self) -> int:
-        return len(self.slide_ids)
+        return len(self.slides)
+
+    @property
+    def slide_ids(self) -> Ids:
+        """The ids of all of them."""
+        return self.slides.slide_ids
 
     def row(self, slide_id: str) -> int:
         """Where a slide stands in the arrays."""
-        return int(np.searchsorted(self.slide_ids, slide_id))
+        return self.slides.find(slide_id)
 
     def hits(self, count: int) -> list[Hit]:
         """The nearest slides, ties by id."""
-        return [Hit(str(self.slide_ids[i]), float(1 - self.distances.total[i])) for i in self._order(count)]
+        return [Hit(slide_id, 1 - total) for slide_id, total in self.list_nearest(count)]
 
     def list_nearest(self, count: int) -> list[tuple[str, float]]:
         """The nearest slides with their distances, nearest first, ties by id."""
-        return [(str(self.slide_ids[i]), float(self.distances.total[i])) for i in self._order(count)]
+        order = self._order(count)
+        return list(zip(self.slides.list_ids(order), self.distances.total[order].tolist(), strict=True))
 
     def channel(self, weight: float = 1.0) -> Channel:
         """All slides, nearest first, to be fused with other channels: the same slide is all alike, a typical half."""
         order = self._order(len(self))
         scores = (1 - self.distances.total[order]).tolist()
-        slide_ids = tuple(str(i) for i in self.slide_ids[order])
-        return Channel("similar slides", slide_ids, tuple(scores), weight, Scale(zero=-1))
+        return Channel("similar slides", tuple(self.slides.list_ids(order)), tuple(scores), weight, Scale(zero=-1))
 
     def _order(self, count: int) -> NDArray[np.int64]:
-        return best(self.slide_ids, self.distances.total, count)
+        return self.slides.best(self.distances.total, count)
 
 
 def rerank(
@@ -78,13 +82,15 @@ def rerank(
     if witnesses:
         slides = witnesses.add_candidates(slides, scope.places(store))
     each = measure_distances(store, signatures, method.distance, slides, witnesses)
+    if len(each) == 1:
+        return RankedSlides(slides, each[0], np.zeros(len(slides), np.int64))
     totals = np.stack([distances.total for distances in each])
     nearest = totals.argmin(axis=0)
     rows = np.arange(len(slides))
     local, apart = (np.stack([getattr(d, part) for d in each])[nearest, rows] for part in ("local", "global_"))
     said = [distances.neighbours for distances in each if distances.neighbours is not None]
     neighbours = np.stack(said)[nearest, rows] if said else None
-    return RankedSlides(slides.slide_ids, Distances(totals[nearest, rows], local, apart, neighbours), nearest)
+    return RankedSlides(slides, Distances(totals[nearest, rows], local, apart, neighbours), nearest)
 
 
 def find_candidates(
@@ -117,7 +123,7 @@ def _measure_directly(
         return slides.distances(*measures)
     parts = []
     for some in slides.parts(_VECTORS_AT_ONCE):
-        block = replace(some.block, mosaics=store.mosaics([str(i) for i in some.slide_ids]))
+        block = replace(some.block, mosaics=store.mosaics(some.slide_ids.tolist()))
         parts.append([measure(block) for measure in measures])
     return [_concatenate(chunks) for chunks in zip(*parts, strict=True)]
 

@@ -16,7 +16,7 @@ from histoseek.mosaics.signature import Signature
 from histoseek.search.calibration.apply import UNCALIBRATED
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import Refined
-from histoseek.search.retrieve.candidates import Candidates, best, candidates, gather
+from histoseek.search.retrieve.candidates import Candidates, candidates, gather
 from histoseek.search.retrieve.channels import Channel, share_weight
 from histoseek.search.retrieve.image import REGION_DISTANCE
 from histoseek.search.retrieve.ranking import measure_distances
@@ -111,9 +111,8 @@ class _NearMarked:
         slides = self._candidates(signatures, slide_ids)
         each = measure_distances(self.store, signatures, self.distance, slides)
         totals = np.mean([distances.total for distances in each], axis=0)
-        order = best(slides.slide_ids, totals, len(slides))
-        ids = tuple(str(i) for i in slides.slide_ids[order])
-        return Channel("marked slides", ids, tuple((1 - totals[order]).tolist()), weight)
+        order = slides.best(totals, len(slides))
+        return Channel("marked slides", tuple(slides.list_ids(order)), tuple((1 - totals[order]).tolist()), weight)
 
     def _candidates(self, signatures: Sequence[Signature], slide_ids: Sequence[str]) -> Candidates:
         """The slides whose global vectors are nearest to the mean of the signatures' (Rocchio 1971), and some more."""

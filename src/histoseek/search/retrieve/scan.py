@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from histoseek.archive.stores.rows import make_planes
 from histoseek.mosaics.kernel_choice import has_numba
 
 _BLOCK = 4096
@@ -15,6 +16,9 @@ _BLOCK = 4096
 
 _EXACT = 1024
 """Elements of codes whose products, up to 127 x 127 each, a float32 sums without rounding."""
+
+_MANY_TIMES = 4
+"""A look at one bit a number pays where it leaves at most a quarter."""
 
 
 def products(codes: NDArray[np.int8], query: NDArray[np.int8], places: NDArray[np.int64]) -> NDArray[np.int32]:
@@ -40,3 +44,15 @@ def inner(vectors: NDArray[np.float32], query: NDArray[np.float32], places: NDAr
 
         return numba_scan.inner(vectors, query, places)
     return np.asarray(vectors[places] @ query, np.float32)
+
+
+def screen(
+    signs: NDArray[np.uint64], query: NDArray[np.float32], places: NDArray[np.int64], count: int
+) -> NDArray[np.int64]:
+    """Those of n places, at least `count` of them, whose signs [S, W] let one expect the largest inner products with a
+    query's vector [D]; all of them without numba, or where they are not many more."""
+    if len(places) < _MANY_TIMES * count or not has_numba():
+        return places
+    from histoseek.search.retrieve import numba_scan
+
+    return numba_scan.screen(signs, make_planes(query), places, count)

@@ -55,21 +55,23 @@ class Owner:
 
 
 class OwnedSlides(Protocol):
-    """Slides sorted by id, with whose they are: text [S], "" where not known."""
+    """Slides at S places, with whose they are: text [S], "" where not known."""
 
     @property
     def patient_ids(self) -> NDArray[np.str_]:
         """Of whom each is."""
 
-    @property
-    def case_ids(self) -> NDArray[np.str_]:
-        """Of which case each is."""
-
     def __len__(self) -> int:
-        """How many there are."""
+        """How many places there are."""
 
     def places_of(self, slide_ids: Sequence[str]) -> NDArray[np.int64]:
         """Where those of some slides stand that there are."""
+
+    def places_of_patient(self, patient_id: str) -> NDArray[np.int64]:
+        """Where the slides of a patient stand."""
+
+    def places_of_case(self, case_id: str) -> NDArray[np.int64]:
+        """Where the slides of a case stand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +98,13 @@ class Exclusions:
         """Which rows are not left out, bool [S]."""
         mask = np.ones(len(rows), np.bool_)
         mask[rows.places_of(self.slide_ids)] = False
-        for column, values in ((rows.patient_ids, self.patient_ids), (rows.case_ids, self.case_ids)):
-            for value in values:
-                mask &= column != value
+        for patient_id in self.patient_ids:
+            mask[rows.places_of_patient(patient_id)] = False
+        for case_id in self.case_ids:
+            mask[rows.places_of_case(case_id)] = False
         for case_id in self.patient_cases:
-            mask &= (rows.case_ids != case_id) | (rows.patient_ids != "")
+            places = rows.places_of_case(case_id)
+            mask[places[rows.patient_ids[places] == ""]] = False
         return mask
 
 
@@ -137,7 +141,10 @@ class SearchScope:
         """
         rows = store.ranking_rows()
         places = store.ranking_places(self.where)
-        return places if self.exclusions == Exclusions() else places[self.exclusions.mask(rows)[places]]
+        if self.exclusions == Exclusions():
+            return places
+        mask = self.exclusions.mask(rows)
+        return np.flatnonzero(mask) if len(places) == len(rows) else places[mask[places]]
 
     def without_filter(self) -> SearchScope:
         """All slides but those that are left out."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,20 +26,23 @@ def write_mark(fragments: Iterable[Fragment]) -> str:
     return json.dumps([[one.number, one.rows, *one.files] for one in fragments])
 
 
-def compare_rows(mark: str, fragments: Iterable[Fragment], rows: Rows) -> RowChanges | None:
+def compare_rows(mark: str, fragments: Sequence[Fragment], rows: Rows) -> RowChanges | None:
     """How the rows of a version with these parts differ from those of one with a mark; None for what is no mark."""
     try:
         before = {Fragment(number, size, tuple(files)) for number, size, *files in json.loads(mark)}
     except (ValueError, TypeError):
         return None
-    same = before.intersection(fragments)
-    kept = np.array([one.number for one in same], np.uint64)
-    added = rows[~np.isin(rows >> np.uint64(ROWS_OF_PART), kept)]
-    gone = [_number_rows(one) for one in sorted(before - same, key=lambda one: one.number)]
-    deleted = [np.setdiff1d(_number_rows(one), rows, assume_unique=True) for one in same]
-    return RowChanges(added, np.concatenate([np.empty(0, np.uint64), *gone, *deleted]))
-
-
-def _number_rows(fragment: Fragment) -> Rows:
-    first = np.uint64(fragment.number) << np.uint64(ROWS_OF_PART)
-    return first + np.arange(fragment.rows, dtype=np.uint64)
+    rows = np.sort(rows)
+    added, ended = [np.empty(0, np.uint64)], [np.empty(0, np.uint64)]
+    for one in fragments:
+        first = np.uint64(one.number) << np.uint64(ROWS_OF_PART)
+        own = rows[slice(*np.searchsorted(rows, [first, first + np.uint64(one.rows)]))]
+        if one not in before:
+            added.append(own)
+        elif len(own) < one.rows:
+            is_gone = np.ones(one.rows, np.bool_)
+            is_gone[(own - first).astype(np.int64)] = False
+            ended.append(first + np.flatnonzero(is_gone).astype(np.uint64))
+    for one in sorted(before.difference(fragments), key=lambda one: one.number):
+        ended.append((np.uint64(one.number) << np.uint64(ROWS_OF_PART)) + np.arange(one.rows, dtype=np.uint64))
+    return RowChanges(np.concatenate(added), np.concatenate(ended))

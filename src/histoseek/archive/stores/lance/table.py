@@ -30,6 +30,9 @@ from histoseek.settings import get_settings
 
 _CONDITIONS_KEPT = 16
 
+_BATCH = 65_536
+"""Rows without vectors that are read at once: each batch takes its time."""
+
 _NEVER = timedelta(days=36500)
 
 
@@ -134,7 +137,8 @@ class TableStore(ABC):
         with self._reading(where):
             query = self._table.search().select([ROW_ID if name == ROW else name for name in columns]).limit(None)
             sql = self._sql(where)
-            reader = (query.where(sql) if sql is not None else query).to_batches()
+            is_light = not set(columns).intersection(VECTOR_COLUMNS)
+            reader = (query.where(sql) if sql is not None else query).to_batches(_BATCH if is_light else None)
             named = pa.schema([column.with_name(ROW) if column.name == ROW_ID else column for column in reader.schema])
             yield pa.RecordBatch.from_pylist([], named)
             yield from (pa.RecordBatch.from_arrays(batch.columns, schema=named) for batch in reader)
@@ -151,7 +155,9 @@ class TableStore(ABC):
     def take(self, rows: NDArray[np.uint64], columns: Sequence[str]) -> pa.Table:
         """Rows by the engine's ids."""
         with self._reading(None):
-            return self._table.take_row_ids(rows.tolist()).select(list(columns)).to_arrow()
+            query = self._table.take_row_ids(rows.tolist()).select([name for name in columns if name != ROW])
+            found = (query.with_row_id() if ROW in columns else query).to_arrow()
+            return found.rename_columns([ROW if name == ROW_ID else name for name in found.column_names])
 
     def nearest(
         self, vector: NDArray[np.float32], count: int, where: Expression | None, column: VectorColumn
