@@ -127,6 +127,10 @@ class SeaweedFS:
         """End all parts, and remove what they kept."""
         self.kill()
         shutil.rmtree(self._folder, ignore_errors=True)
+        for port in self._ports:
+            # They go there whatever TMPDIR says.
+            for path in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
+                path.unlink(missing_ok=True)
 
     def make_bucket(self, name: str | None = None) -> str:
         """A new, empty bucket."""

@@ -84,7 +84,8 @@ class Workload:
     def _search(self, slides: list[str], ending: threading.Event) -> None:
         # A name of its own lets it have connections and a local copy of its own, as another process has.
         mark = "&" if "?" in self.address else "?"
-        archive = Archive.open(f"{self.address}{mark}application_name=searcher")
+        name = "/" if self.address.startswith("s3:") else f"{mark}application_name=searcher"
+        archive = Archive.open(f"{self.address}{name}")
         first: list[str] | None = None
         while not ending.is_set():
             began = time.monotonic()

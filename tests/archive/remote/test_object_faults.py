@@ -1,6 +1,13 @@
-"""Object storage that can't be used, or does not suit: what is wrong is said in one line."""
+"""An archive in object storage that is cut off, or loses one of its volume servers: what was acknowledged is found.
+
+And what is wrong with one that can't be used is said in one line.
+"""
 
 from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -8,7 +15,55 @@ from histoseek.api import Archive
 from histoseek.archive.remote.objects.files import ObjectFiles
 from histoseek.errors import AccessDenied, ConfigurationError, HistoseekError, ServerUnreachable, ServerUnsuited
 from histoseek.settings import get_settings
-from tests.servers.seaweedfs import ObjectBucket, make_environment
+from tests.servers.proxy import Proxy, start_proxy
+from tests.servers.seaweedfs import ObjectBucket, SeaweedFS, make_environment, use_bucket
+from tests.servers.workload import Workload
+
+
+@pytest.fixture(scope="module")
+def twofold() -> Iterator[SeaweedFS]:
+    """Two volume servers, each with all objects."""
+    with SeaweedFS(volumes=2, replication="001") as server:
+        yield server
+
+
+@pytest.fixture
+def proxy(twofold: SeaweedFS) -> Iterator[Proxy]:
+    with start_proxy(twofold.port) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def address(twofold: SeaweedFS, proxy: Proxy, indexed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    bucket = use_bucket(twofold, monkeypatch)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{proxy.port}")
+    monkeypatch.setenv("HISTOSEEK_CACHE_DIR", str(tmp_path / "cache"))
+    get_settings.cache_clear()
+    Archive.open(indexed).copy_to(bucket.address("faulty"))
+    return bucket.address("faulty")
+
+
+def test_cut_off_and_with_a_copy_less_it_keeps_what_was_acknowledged(
+    twofold: SeaweedFS, proxy: Proxy, address: str
+) -> None:
+    def disturb(work: Workload) -> None:
+        proxy.cut()
+        timer = threading.Timer(0.5, proxy.mend)
+        timer.start()
+        work.wait_for_more()
+        timer.join()
+        twofold.kill_volume(0)
+        timer = threading.Timer(0.5, twofold.start_volume, (0,))
+        timer.start()
+        work.wait_for_more()
+        timer.join()
+
+    work = Workload(address)
+    work.run(disturb)
+    assert (work.refused, work.unanswered, work.wrong) == ([], [], 0)
+    assert work.count_found() == len(work.acknowledged) > 0
+    assert Archive.open(address).verify(deep=True).problems == ()
+
 
 WRONG = {
     "no bucket": ({}, "s3://no-such-bucket/archive", ServerUnsuited, "this bucket is not there"),
