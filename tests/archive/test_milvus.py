@@ -38,7 +38,7 @@ from histoseek.archive.remote.milvus.files import MilvusFiles, make_files_collec
 from histoseek.archive.schema import LanguageVectors, to_table
 from histoseek.archive.stores.base import Engine, Store, StorePlace
 from histoseek.archive.stores.milvus.store import MilvusStore
-from histoseek.errors import DamagedArchive, InputError, ServerUnreachable, ServerUnsuited
+from histoseek.errors import AccessDenied, DamagedArchive, InputError, ServerUnreachable, ServerUnsuited
 from tests.archive import filtering
 from tests.archive.filtering import KINDS, OWN, TEXTS, Row, evaluate
 from tests.archive.remote.copies_contract import *  # noqa: F403
@@ -295,3 +295,16 @@ def test_a_filter_hides_no_neighbour(engine: Engine, place: StorePlace) -> None:
         cosines = vectors[3::40] @ vectors[asked]
         best = [f"s{3 + 40 * one:04d}" for one in np.argsort(-cosines, kind="stable")[:20]]
         assert [one.slide_id for one in near] == best
+
+
+def test_only_a_right_token_lets_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    guarded = start_milvus(tmp_path / "guarded", access_control=True)
+    try:
+        for token in ("", "root:wrong"):
+            monkeypatch.setenv("MILVUS_TOKEN", token)
+            with pytest.raises(AccessDenied, match="MILVUS_TOKEN"):
+                MilvusFiles(f"milvus://{guarded.host}/a").list_files()
+        monkeypatch.setenv("MILVUS_TOKEN", guarded.token)
+        assert MilvusFiles(f"milvus://{guarded.host}/a").list_files() == {}
+    finally:
+        guarded.kill()

@@ -246,7 +246,7 @@ class Database:
         code, text, address = _code(error), _reason(error), self._address
         if code == _ABSENT or "collection not found" in text or "can't find collection" in text:
             return AbsentCollection(text)
-        if code in _DENIED or _status(error) in ("UNAUTHENTICATED", "PERMISSION_DENIED") or "auth check fail" in text:
+        if _is_denied(error):
             advice = "Give user:password, or a key, in the variable MILVUS_TOKEN"
             return AccessDenied(address.shown, "wrong or missing token, or no rights", advice)
         if "no space left" in text or "disk quota" in text or "memory quota" in text:
@@ -272,29 +272,39 @@ def _seen_at(at: int) -> dict[str, Any]:
 
 def is_transient(error: Exception) -> bool:
     """Whether a call may succeed when it is made again."""
-    if isinstance(error, ArchiveError | AbsentCollection | MissingExtra):
+    if isinstance(error, ArchiveError | AbsentCollection | MissingExtra) or _is_denied(error):
         return False
     if _status(error) in ("UNAVAILABLE", "DEADLINE_EXCEEDED", "CANCELLED", "RESOURCE_EXHAUSTED", "UNKNOWN"):
         return True
     text = _reason(error)
-    if any(part in text for part in ("auth check fail", "database not found", "collection not found")):
+    if any(part in text for part in ("database not found", "collection not found")):
         return False
     return _code(error) in _NOT_READY or type(error).__name__ in ("ConnectError", "MilvusUnavailableException")
 
 
-def _code(error: Exception) -> int:
+def _is_denied(error: BaseException | None) -> bool:
+    """Whether it, or what the client made it of, says so: of connections that are refused it tells nothing itself."""
+    while error is not None:
+        is_status = _status(error) in ("UNAUTHENTICATED", "PERMISSION_DENIED")
+        if is_status or _code(error) in _DENIED or "auth check fail" in _reason(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _code(error: BaseException) -> int:
     code = getattr(error, "code", None)
     return code if isinstance(code, int) else -1
 
 
-def _status(error: Exception) -> str:
+def _status(error: BaseException) -> str:
     """Of the connection, by its name: the client raises its classes in two guises."""
     code = getattr(error, "code", None)
     code = code() if callable(code) else code
     return str(getattr(code, "name", ""))
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     """In one short line."""
     details = getattr(error, "details", None)
     text = str(getattr(error, "message", "") or (details() if callable(details) else "") or error)
