@@ -1,6 +1,6 @@
-"""An embedded archive of a million simulated slides: search, the first search after a change, memory, disk.
+"""An embedded archive of a million simulated slides, whose searches `benchmarks/RESULTS.md` has.
 
-python benchmarks/million.py FOLDER [--slides 1000000] [--fill-only]
+python benchmarks/million.py FOLDER [--slides 1000000]
 
 The archive is made in FOLDER once and kept there; its rows are written through the store, 25,000 a commit. Global
 vectors lie in clusters whose directions fade as those of real ones do; mosaics are drawn from a pool of vectors.
