@@ -10,7 +10,6 @@ from pathlib import Path
 
 from histoseek.arguments import describe
 from histoseek.errors import ConfigurationError, InputError
-from histoseek.settings import get_settings
 
 SCHEMES = ("postgresql", "milvus", "s3")
 """Of addresses that an engine serves; everything else is a folder's path."""
@@ -62,6 +61,8 @@ class ArchiveAddress:
         """Where its files are worked with on this machine: of a folder itself, of an address a place in the cache."""
         if not self.is_remote:
             return Path(self.text).absolute()
+        from histoseek.settings import get_settings  # which --help does without
+
         digest = hashlib.sha256(str(self).encode()).hexdigest()[:_DIGITS]
         return get_settings().cache_dir / "archives" / digest
 
