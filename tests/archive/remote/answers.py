@@ -77,7 +77,7 @@ def list_questions(archive: Archive, count: int) -> Iterator[Question]:
             ArchivedReport(_name(number * 6 % SLIDES + 1)),
             text,
             Composed(slide, text.text, "inflammation"),
-            Refined(slide, (_name(number), _name(number + 9)), (_name(number + 4),)),
+            Refined(slide, tuple(_name((number + step) % SLIDES) for step in (0, 9)), (_name((number + 4) % SLIDES),)),
         ]
         where = FILTERS[number // len(queries) % len(FILTERS)]
         yield Question(queries[number % len(queries)], {"where": where, "k": 10})
