@@ -284,11 +284,15 @@ def is_transient(error: Exception) -> bool:
 
 def _is_denied(error: BaseException | None) -> bool:
     """Whether it, or what the client made it of, says so: of connections that are refused it tells nothing itself."""
-    while error is not None:
+    seen: set[int] = set()
+    # The client names errors as causes of themselves.
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
         is_status = _status(error) in ("UNAUTHENTICATED", "PERMISSION_DENIED")
         if is_status or _code(error) in _DENIED or "auth check fail" in _reason(error):
             return True
-        error = error.__cause__ or error.__context__
+        cause = error.__cause__
+        error = error.__context__ if cause is None or cause is error else cause
     return False
 
 
