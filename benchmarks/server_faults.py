@@ -1,6 +1,6 @@
 """What an archive on a server outlives: somebody writes and somebody searches while something happens to the server.
 
-python benchmarks/server_faults.py FOLDER [--engines postgresql] [--faults kills cut stall failover clock full]
+python benchmarks/server_faults.py FOLDER [--engines postgresql s3] [--faults kills cut stall failover clock full]
 
 FOLDER is for what is made: a simulated cohort, an archive of it, its copy on the server, local copies. For each
 fault a line: changes that were acknowledged; the slides that were changed, and in how many of them the
@@ -23,7 +23,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tests.servers.postgres import DATABASE, PASSWORD, USER, PostgresServer, start_postgres
-from tests.servers.proxy import start_proxy
+from tests.servers.proxy import Proxy, start_proxy
+from tests.servers.seaweedfs import SeaweedFS
 from tests.servers.standby import promote, start_standby
 from tests.servers.workload import Workload
 
@@ -166,6 +167,61 @@ def mount_small_disk(megabytes: int) -> Iterator[Path]:
         folder.rmdir()
 
 
+@contextmanager
+def start_seaweed(volumes: int = 1, replication: str = "000") -> Iterator[tuple[SeaweedFS, Proxy, str]]:
+    """An object store, a proxy before it that clients use, and the address of an archive in it."""
+    with SeaweedFS(volumes, replication) as server, start_proxy(server.port) as proxy:
+        os.environ.update(server.environment)
+        bucket = server.make_bucket()
+        os.environ["AWS_ENDPOINT_URL"] = f"http://127.0.0.1:{proxy.port}"
+        yield server, proxy, f"s3://{bucket}/faulty"
+
+
+def kill_seaweed(archive: Path) -> Result:
+    with start_seaweed() as (server, _, address):
+
+        def disturb(work: Workload) -> None:
+            for _ in range(KILLS):
+                server.kill()
+                server.start()
+                work.wait_for_more()
+
+        return do_work(archive, address, disturb)
+
+
+def cut_seaweed(archive: Path, *, stall: bool = False) -> Result:
+    with start_seaweed() as (_, proxy, address):
+
+        def disturb(_: Workload) -> None:
+            proxy.stall() if stall else proxy.cut()
+            time.sleep(CUT_S)
+            proxy.mend()
+
+        return do_work(archive, address, disturb)
+
+
+def stall_seaweed(archive: Path) -> Result:
+    return cut_seaweed(archive, stall=True)
+
+
+def lose_volume(archive: Path, volumes: int = 2, replication: str = "001") -> Result:
+    """One of the volume servers is away for a while."""
+    with start_seaweed(volumes, replication) as (server, _, address):
+
+        def disturb(work: Workload) -> None:
+            server.kill_volume(0)
+            searched, written = work.searches, work.count
+            time.sleep(CUT_S / 2)
+            print(f"# {work.searches - searched} searches, {work.count - written} changes without it", flush=True)
+            server.start_volume(0)
+
+        return do_work(archive, address, disturb)
+
+
+def lose_only_copies(archive: Path) -> Result:
+    return lose_volume(archive, 2, "000")
+
+
 ENGINES: Mapping[str, Mapping[str, Fault]] = {
     "postgresql": {
         "kills": kill_postgres,
@@ -174,6 +230,13 @@ ENGINES: Mapping[str, Mapping[str, Fault]] = {
         "failover": fail_over_postgres,
         "clock": set_clock_back,
         "full": fill_postgres,
+    },
+    "s3": {
+        "kills": kill_seaweed,
+        "cut": cut_seaweed,
+        "stall": stall_seaweed,
+        "volume": lose_volume,
+        "volume, one copy": lose_only_copies,
     },
 }
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from histoseek.archive.remote.objects.faults import translating
 from histoseek.archive.remote.objects.place import CONNECT_S, SILENCE_S, ObjectPlace, read_environment
-from histoseek.errors import MissingExtra
+from histoseek.errors import MissingExtra, ServerUnreachable
 from histoseek.settings import get_settings
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from obstore.store import S3Store
 
 _MOST_RETRIES = 1000
+_PAUSE_S = 0.2
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +60,18 @@ class Bucket:
         """An object's content with its tag; raises FileNotFoundError."""
         import obstore
 
-        with translating(self.address):
+        def get() -> tuple[bytes, str]:
             found = obstore.get(self._store, name)
             return bytes(found.bytes()), found.meta["e_tag"] or ""
+
+        return self._ask(get)
 
     def find(self, name: str) -> ObjectState | None:
         """What an object is now; None where there is none."""
         import obstore
 
-        with translating(self.address), suppress(FileNotFoundError):
-            return _read(obstore.head(self._store, name))
+        with suppress(FileNotFoundError):
+            return self._ask(lambda: _read(obstore.head(self._store, name)))
         return None
 
     def write(self, name: str, data: bytes) -> str:
@@ -73,7 +79,7 @@ class Bucket:
         return self._put(name, data, None)
 
     def create(self, name: str, data: bytes) -> str | None:
-        """Make an object; None where there is one."""
+        """Make an object; None where there is one, be it that a try made it whose answer was lost."""
         from obstore.exceptions import AlreadyExistsError
 
         with suppress(AlreadyExistsError):
@@ -81,34 +87,45 @@ class Bucket:
         return None
 
     def replace(self, name: str, data: bytes, tag: str) -> str | None:
-        """Replace the state of an object that has a tag; None where it has gone on, or is gone."""
+        """Replace the state of an object that has a tag; None where it has gone on, as by a try whose answer was lost,
+        or is gone."""
         from obstore.exceptions import PreconditionError
 
         with suppress(PreconditionError, FileNotFoundError):
             return self._put(name, data, {"e_tag": tag})
         return None
 
+    def _ask(self, do: Callable[[], T]) -> T:
+        """Do what may be done twice: the client repeats no request whose answer was cut off."""
+        end_s = time.monotonic() + get_settings().server_seconds
+        while True:
+            try:
+                with translating(self.address):
+                    return do()
+            except ServerUnreachable:
+                if time.monotonic() > end_s:
+                    raise
+                time.sleep(_PAUSE_S)
+
     def _put(self, name: str, data: bytes, mode: Any | UpdateVersion) -> str:
         import obstore
 
-        with translating(self.address):
-            # What is sent in parts leaves parts behind where a sender dies, which no list shows.
-            return obstore.put(self._store, name, data, mode=mode, use_multipart=False)["e_tag"] or ""
+        # What is sent in parts leaves parts behind where a sender dies, which no list shows.
+        made = self._ask(lambda: obstore.put(self._store, name, data, mode=mode, use_multipart=False))
+        return made["e_tag"] or ""
 
     def list(self, folder: str) -> Mapping[str, ObjectState]:
         """The objects below a folder, which ends with a slash or is "" for all."""
         import obstore
 
-        with translating(self.address):
-            pages = list(obstore.list(self._store, folder.rstrip("/") or None))
+        pages = self._ask(lambda: [*obstore.list(self._store, folder.rstrip("/") or None)])
         return {one["path"]: _read(one) for page in pages for one in page}
 
     def has(self, folder: str) -> bool:
         """Whether there is any object below a folder."""
         import obstore
 
-        with translating(self.address):
-            return any(page for page in obstore.list(self._store, folder.rstrip("/"), chunk_size=1))
+        return self._ask(lambda: any(page for page in obstore.list(self._store, folder.rstrip("/"), chunk_size=1)))
 
     def delete(self, names: Iterable[str]) -> None:
         """Remove objects; unknown ones are ignored."""
@@ -116,8 +133,8 @@ class Bucket:
 
         chosen = sorted(set(names))
         if chosen:
-            with translating(self.address), suppress(FileNotFoundError):
-                obstore.delete(self._store, chosen)
+            with suppress(FileNotFoundError):
+                self._ask(lambda: obstore.delete(self._store, chosen))
 
 
 def _read(meta: Any) -> ObjectState:
