@@ -25,6 +25,7 @@ from histoseek.encoders.text.registry import list_text_cards, load_text_encoder,
 from histoseek.encoders.text.runtimes import PreparedTextEncoder
 from histoseek.errors import ConfigurationError, EncoderError, InputError, MissingExtra, UnknownEncoder
 from histoseek.settings import get_settings
+from tests.waiting import HANG_S
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
@@ -263,6 +264,25 @@ def test_openvino_gives_the_same_directions(monkeypatch: pytest.MonkeyPatch, tmp
     assert ((quick.encode(texts) * plain.encode(texts)).sum(axis=1) > 0.999).all()
     mine, other = quick.read([[text] for text in texts]), plain.read([[text] for text in texts])
     assert all(float(a.vector @ b.vector) > 0.999 for a, b in zip(mine, other, strict=True))
+
+
+_AT_ONCE = """
+import sys, threading
+from histoseek.encoders.devices import load_openvino
+sys.setswitchinterval(1e-6)
+def begin():
+    load_openvino()
+    import openvino
+    openvino.Type.i64.to_dtype()
+threads = [threading.Thread(target=begin, daemon=True) for _ in range(4)]
+for one in threads: one.start()
+for one in threads: one.join()
+"""
+
+
+def test_threads_that_begin_openvino_at_once_do_not_wait_for_each_other_for_good() -> None:
+    pytest.importorskip("openvino")
+    assert subprocess.run([sys.executable, "-c", _AT_ONCE], check=False, timeout=HANG_S).returncode == 0
 
 
 def test_openvino_is_optional(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

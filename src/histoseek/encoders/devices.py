@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import threading
 from functools import lru_cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 
 _NO_TELEMETRY = "ORT_DISABLE_TELEMETRY"
+
+_openvino_guard = threading.Lock()
 
 
 def import_onnxruntime() -> ModuleType:
@@ -118,7 +121,8 @@ def load_openvino() -> Any:
     """OpenVINO's core, made once; raises MissingExtra."""
     if not has_openvino():
         raise MissingExtra("openvino", "openvino")
-    return _make_openvino_core()
+    with _openvino_guard:
+        return _make_openvino_core()
 
 
 @lru_cache(maxsize=1)
@@ -127,6 +131,8 @@ def _make_openvino_core() -> Any:
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     import openvino
 
+    # It makes its table of types at first use: threads that do so at once wait for each other for good.
+    openvino.Type.f32.to_dtype()
     return openvino.Core()
 
 
