@@ -30,7 +30,8 @@ def archives(postgres: PostgresServer) -> Iterator[tuple[str, str]]:
     yield addresses
     for address in addresses:
         connect(address).drop()
-    for role in (*ROLES, "histoseek_kidney", "histoseek_lung"):
+    groups = [row[0] for row in postgres.execute("SELECT rolname FROM pg_roles WHERE rolname LIKE 'histoseek_%'")]
+    for role in (*ROLES, *groups):
         if postgres.execute(f"SELECT 1 FROM pg_roles WHERE rolname = '{role}'"):
             postgres.execute(f"DROP OWNED BY {role}; DROP ROLE {role}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import shutil
 from pathlib import Path
@@ -83,6 +84,9 @@ def test_a_removed_slide_is_erased_everywhere(
     move_to_machine(monkeypatch, tmp_path / "machine-2")
     other = Archive.open(ADDRESS)
     other.bags.load(gone)
+    half = other.layout.bag(gone).with_name(f".{name}.safetensors.killed.part")
+    half.write_bytes(b"what a killed process was fetching")
+    os.utime(half, (1e9, 1e9))
     move_to_machine(monkeypatch, tmp_path / "machine-1")
     remote.remove([gone], now=True)
     move_to_machine(monkeypatch, tmp_path / "machine-2")
@@ -146,9 +150,37 @@ def test_files_that_a_cleaner_took_are_not_taken_from_the_server(remote: Archive
     assert {"journal.jsonl", "spaces/0001/centre.npy"} <= set(server.files[ADDRESS].list_files())
 
 
+@pytest.mark.parametrize("name", ["archive.json", "journal.jsonl", "tombstones.json", "spaces/0001/centre.npy"])
+def test_damage_on_this_machine_reaches_no_server(
+    remote: Archive, server: FakeServer, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone, asked, *_ = [record.slide_id for record in remote]
+    remote.remove([gone])
+    whole = server.files[ADDRESS].read(name)
+    (remote.path / name).write_bytes(whole[: len(whole) // 2])
+    # What a new process knows.
+    monkeypatch.setattr("histoseek.archive.remote.working_copy._open", {})
+    other = Archive.open(ADDRESS)
+    assert (other.warnings, other.verify().problems) == ((), ())
+    (remote.path / name).write_bytes(b"")
+    other.update(asked, {"organ": "spleen"})
+    assert server.files[ADDRESS].read(name).startswith(whole)
+    assert (remote.path / name).read_bytes().startswith(whole)
+    assert Archive.open(ADDRESS).verify(deep=True).problems == ()
+
+
+def leave_unpublished(remote: Archive, server: FakeServer, path: Path, data: bytes) -> None:
+    """Let a writer die before the server has what it wrote."""
+    files = server.files[ADDRESS]
+    with pytest.raises(ServerUnreachable), remote.writing():
+        path.write_bytes(data)
+        files.fails_at = "write"
+    files.fails_at = ""
+
+
 def test_what_a_killed_writer_left_here_is_published_by_the_next(remote: Archive, server: FakeServer) -> None:
     files = server.files[ADDRESS]
-    remote.layout.journal.write_bytes(remote.layout.journal.read_bytes() + b"{}\n")
+    leave_unpublished(remote, server, remote.layout.journal, remote.layout.journal.read_bytes() + b"{}\n")
     assert files.read("journal.jsonl") != remote.layout.journal.read_bytes()
     with remote.writing():
         pass
@@ -158,7 +190,7 @@ def test_what_a_killed_writer_left_here_is_published_by_the_next(remote: Archive
 def test_what_others_changed_since_wins(
     remote: Archive, server: FakeServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    remote.layout.unmatched.write_bytes(b"{}")
+    leave_unpublished(remote, server, remote.layout.unmatched, b"{}")
     move_to_machine(monkeypatch, tmp_path / "machine-2")
     Archive.open(ADDRESS).remove([remote.records()[0].slide_id])
     move_to_machine(monkeypatch, tmp_path / "machine-1")

@@ -16,6 +16,10 @@ SCHEMES = ("postgresql", "milvus", "s3")
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
 _PASSWORD = re.compile(r"(?<=://)([^/@\s]*?):[^/\s]*@")
+_LIKE_PASSWORD = re.compile(r"(:/{1,2}[^/@\s:]*):(?:[^?\n]*|[^/\s]*)@")
+"""Also in an address that lost a slash, or with characters that should have been escaped."""
+
+_PARAMETER = re.compile(r"(?<=[?&])((?:ssl)?password)=[^&\s]*", re.IGNORECASE)
 _DIGITS = 20
 
 
@@ -63,10 +67,12 @@ class ArchiveAddress:
             return Path(self.text).absolute()
         from histoseek.settings import get_settings  # which --help does without
 
-        digest = hashlib.sha256(str(self).encode()).hexdigest()[:_DIGITS]
+        # The same whatever the password is, and another one for another address, even where both are shown alike.
+        name = _PARAMETER.sub(r"\1=***", _PASSWORD.sub(r"\1:***@", self.text))
+        digest = hashlib.sha256(name.encode()).hexdigest()[:_DIGITS]
         return get_settings().cache_dir / "archives" / digest
 
 
 def hide_password(text: str) -> str:
     """An address as it may be shown and logged."""
-    return _PASSWORD.sub(r"\1:***@", text)
+    return _PARAMETER.sub(r"\1=***", _LIKE_PASSWORD.sub(r"\1:***@", text))

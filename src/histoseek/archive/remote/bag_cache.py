@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from histoseek.archive.remote.base import FileStamp, RemoteFiles
+from histoseek.files import as_archive_errors
 from histoseek.settings import get_settings
 
 BAGS = "bags/"
@@ -32,14 +33,15 @@ class BagCache:
     def fetch_sidecar(self, bag: Path) -> None:
         """Have the sidecar here that the server has, or none."""
         sidecar = bag.with_suffix(".json")
-        try:
-            data = self._files.read(self._name(sidecar))
-        except FileNotFoundError:
-            _unlink(sidecar, bag)
-            return
-        if _read(sidecar) != data:
-            _unlink(sidecar, bag)
-            _write(sidecar, data)
+        with as_archive_errors(self._folder):
+            try:
+                data = self._files.read(self._name(sidecar))
+            except FileNotFoundError:
+                _unlink(sidecar, bag)
+                return
+            if _read(sidecar) != data:
+                _unlink(sidecar, bag)
+                _write(sidecar, data)
 
     def fetch_sidecars(self, bags: Sequence[Path]) -> None:
         """The same for many, several at a time."""
@@ -49,13 +51,14 @@ class BagCache:
 
     def fetch(self, bag: Path, anew: bool = False) -> None:
         """Have a bag here with its sidecar as the server has them; anew: even where it seems to be here."""
-        if anew:
-            _unlink(bag.with_suffix(".json"), bag)
-        self.fetch_sidecar(bag)
-        if bag.with_suffix(".json").exists() and not bag.exists():
-            with suppress(FileNotFoundError):
-                _write(bag, self._files.read(self._name(bag)))
-                self._keep_within_bound(bag)
+        with as_archive_errors(self._folder):
+            if anew:
+                _unlink(bag.with_suffix(".json"), bag)
+            self.fetch_sidecar(bag)
+            if bag.with_suffix(".json").exists() and not bag.exists():
+                with suppress(FileNotFoundError):
+                    _write(bag, self._files.read(self._name(bag)))
+                    self._keep_within_bound(bag)
         with suppress(OSError):
             os.utime(bag)
 
@@ -130,9 +133,13 @@ def _write(path: Path, data: bytes) -> None:
     """As a whole, but not durably: the server has it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-    Path(name).replace(path)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 def _unlink(*paths: Path) -> None:

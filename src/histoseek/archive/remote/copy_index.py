@@ -10,9 +10,9 @@ from pathlib import Path
 
 from histoseek.files import read_checked_json, write_checked_json
 
-INDEX_NAME, LOCK_NAME = "copy.json", "copy.lock"
+INDEX_NAME, LOCK_NAME, WRITING_NAME = "copy.json", "copy.lock", "copy.writing"
 
-OF_COPY = frozenset({INDEX_NAME, LOCK_NAME})
+OF_COPY = frozenset({INDEX_NAME, LOCK_NAME, WRITING_NAME})
 """The files of a working copy that no server has."""
 
 

@@ -2,7 +2,8 @@
 
 Readers fetch what has changed; a writer holds the server's lock, and what it changes here is published there. What a
 process that was killed had changed here and not yet published is published by the next writer on this machine, as long
-as nobody has changed anything on the server since; else the server's state takes its place.
+as nobody has changed anything on the server since; else the server's state takes its place. Whatever differs here
+while nobody writes, and no writer was killed, is damage: it is fetched anew, and never published.
 """
 
 from __future__ import annotations
@@ -19,7 +20,15 @@ from pathlib import Path
 from histoseek.archive.remote.address import ArchiveAddress
 from histoseek.archive.remote.bag_cache import BagCache
 from histoseek.archive.remote.base import FileStamp, RemoteFiles
-from histoseek.archive.remote.copy_index import LOCK_NAME, CopyIndex, KnownFile, digest, list_local, read_state
+from histoseek.archive.remote.copy_index import (
+    LOCK_NAME,
+    WRITING_NAME,
+    CopyIndex,
+    KnownFile,
+    digest,
+    list_local,
+    read_state,
+)
 from histoseek.archive.remote.registry import open_files
 from histoseek.errors import ArchiveBusy, ArchiveError, DamagedArchive
 from histoseek.files import as_archive_errors, make_folder, write_atomic
@@ -32,8 +41,13 @@ _FIRST, _LAST = ("tombstones.json", "erasure.json"), ("archive-copy.json", MANIF
 """What must be there before all else changes, and what says that all else is there."""
 
 _REMOVALS = frozenset(_FIRST)
+_OF_READERS = "chance.json"
+"""What searches measure, the only file that is written without the lock."""
+
 _TRIES = 5
 _PAUSE_S, _PATIENCE_S = 0.02, 120.0
+_LEFT_S = 60.0
+"""So old is what a process that died was writing; a living one writes what it has in memory."""
 
 
 class WorkingCopy:
@@ -82,17 +96,27 @@ class WorkingCopy:
         with self.files.locked(), self._hold():
             with as_archive_errors(self.folder):
                 self._pull()
+                self._mark.touch()
             self._writer = threading.get_ident()
             try:
                 yield
             except BaseException:
                 with suppress(ArchiveError, OSError):
-                    self.publish()
+                    self._publish_last()
                 raise
             else:
-                self.publish()
+                self._publish_last()
             finally:
                 self._writer = None
+
+    def _publish_last(self) -> None:
+        self.publish()
+        self._mark.unlink(missing_ok=True)
+
+    @property
+    def _mark(self) -> Path:
+        """There while a writer of this machine has, or may have, what it did not publish yet."""
+        return self.folder / WRITING_NAME
 
     def publish(self) -> None:
         """Bring the server's files to the state of those here, while the lock is held; the manifest comes last."""
@@ -159,6 +183,8 @@ class WorkingCopy:
 
     def _pull_all(self) -> None:
         self._index = CopyIndex.read(self.folder)
+        if not self._mark.exists():
+            self._distrust_altered()
         for _ in range(_TRIES):
             revision = self.files.revision()
             if revision == self._known.revision:
@@ -167,7 +193,15 @@ class WorkingCopy:
                 self._take(self._list_remote())
                 self._known.revision = revision
                 self._known.write(self.folder)
+                self._mark.unlink(missing_ok=True)
         self._fetch_missing()
+
+    def _distrust_altered(self) -> None:
+        """Let what differs from what was fetched be fetched anew, or taken away where the server has no such file."""
+        for name, path in list_local(self.folder).items():
+            if path.name != _OF_READERS and self._has_changed(name, path):
+                self._known.files.pop(name, None)
+                self._known.revision = ""
 
     def _take(self, stamps: dict[str, FileStamp]) -> None:
         known, before = self._known.files, {name: self._known.files.get(name) for name in _REMOVALS}
@@ -204,6 +238,10 @@ class WorkingCopy:
         self.bags.drop_outdated()
         for folder in (self.folder / "spaces").glob("*/store/*"):
             shutil.rmtree(folder, ignore_errors=True)
+        for part in self.folder.rglob(".*.part"):
+            with suppress(FileNotFoundError):
+                if time.time() - part.stat().st_mtime > _LEFT_S:
+                    part.unlink()
 
     def _drop_left_spaces(self, stamps: Iterable[str]) -> None:
         current = {name.split("/")[1] for name in stamps if name.startswith("spaces/")}
@@ -227,12 +265,13 @@ class WorkingCopy:
 
     @contextmanager
     def _try_hold(self, patient: bool = False) -> Iterator[bool]:
-        """Hold the folder against other processes and threads, unless one of them writes; patient: wait for it."""
+        """Hold the folder against other processes and threads: wait for those that fetch, and for one that writes only
+        with patience."""
         patient = patient or not (self.folder / MANIFEST).exists()
         end_s = time.monotonic() + _PATIENCE_S
         with (self.folder / LOCK_NAME).open("a") as file:
             is_held = _flock(file.fileno())
-            while patient and not is_held and time.monotonic() < end_s:
+            while not is_held and (patient or not self._mark.exists()) and time.monotonic() < end_s:
                 time.sleep(_PAUSE_S)
                 is_held = _flock(file.fileno())
             yield is_held

@@ -8,6 +8,7 @@ from psycopg import sql
 
 from histoseek.archive.remote.postgres.connection import connect
 from histoseek.archive.remote.postgres.pool import Connection
+from histoseek.archive.remote.postgres.schema import name_group, read_state
 from histoseek.errors import ArchiveNotFound, ConfigurationError
 
 Right = Literal["read", "write", "none"]
@@ -32,7 +33,7 @@ def grant(address: str, role: str, right: Right) -> None:
             _let_read(connection, schema, role)
         if right == "write":
             _own_by_group(connection, schema)
-            _run(connection, "GRANT {schema} TO {role}", schema, role)
+            _run(connection, "GRANT {group} TO {role}", schema, role)
 
     database.write(change, None)
 
@@ -50,25 +51,26 @@ def _take_away(connection: Connection, schema: str, role: str) -> None:
     _run(connection, "REVOKE ALL ON ALL TABLES IN SCHEMA {schema} FROM {role}", schema, role)
     _run(connection, "REVOKE ALL ON SCHEMA {schema} FROM {role}", schema, role)
     if _has_group(connection, schema):
-        _run(connection, "REVOKE {schema} FROM {role}", schema, role)
+        _run(connection, "REVOKE {group} FROM {role}", schema, role)
 
 
 def _own_by_group(connection: Connection, schema: str) -> None:
     """Make the group, if there is none, and let it own the archive; those who could read it still can."""
-    if _find_owner(connection, schema) == schema:
+    group = _name_group(connection, schema)
+    if _find_owner(connection, schema) == group:
         return
     readers = connection.execute(
         "SELECT DISTINCT grantee FROM (SELECT (aclexplode(nspacl)).grantee FROM pg_namespace WHERE nspname = %s) AS a"
         " JOIN pg_roles ON oid = grantee WHERE rolname NOT IN (%s, %s)",
-        (schema, schema, _find_owner(connection, schema)),
+        (schema, group, _find_owner(connection, schema)),
     ).fetchall()
     if not _has_group(connection, schema):
-        _run(connection, "CREATE ROLE {schema} NOLOGIN", schema)
-    _run(connection, "GRANT {schema} TO CURRENT_USER", schema)
+        _run(connection, "CREATE ROLE {group} NOLOGIN", schema)
+    _run(connection, "GRANT {group} TO CURRENT_USER", schema)
     before = _find_owner(connection, schema)
     if before:
-        _run(connection, "GRANT {schema} TO {role}", schema, before)
-    _run(connection, "GRANT CREATE ON DATABASE {database} TO {schema}", schema)
+        _run(connection, "GRANT {group} TO {role}", schema, before)
+    _run(connection, "GRANT CREATE ON DATABASE {database} TO {group}", schema)
     relations = connection.execute(
         "SELECT relname FROM pg_class JOIN pg_namespace AS n ON n.oid = relnamespace"
         " WHERE nspname = %s AND relkind IN ('r', 'p')",
@@ -76,8 +78,8 @@ def _own_by_group(connection: Connection, schema: str) -> None:
     ).fetchall()
     for (relation,) in relations:
         table = sql.Identifier(schema, str(relation))
-        connection.execute(sql.SQL("ALTER TABLE {} OWNER TO {}").format(table, sql.Identifier(schema)))
-    _run(connection, "ALTER SCHEMA {schema} OWNER TO {schema}", schema)
+        connection.execute(sql.SQL("ALTER TABLE {} OWNER TO {}").format(table, sql.Identifier(group)))
+    _run(connection, "ALTER SCHEMA {schema} OWNER TO {group}", schema)
     for (oid,) in readers:
         name = connection.execute("SELECT rolname FROM pg_roles WHERE oid = %s", (oid,)).fetchone()
         if name is not None:
@@ -92,12 +94,18 @@ def _find_owner(connection: Connection, schema: str) -> str:
 
 
 def _has_group(connection: Connection, schema: str) -> bool:
-    return connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (schema,)).fetchone() is not None
+    group = _name_group(connection, schema)
+    return connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (group,)).fetchone() is not None
+
+
+def _name_group(connection: Connection, schema: str) -> str:
+    return name_group(schema, read_state(connection, schema).archive)
 
 
 def _run(connection: Connection, text: str, schema: str, role: str = "") -> None:
     names = {
         "schema": sql.Identifier(schema),
+        "group": sql.Identifier(_name_group(connection, schema)),
         "role": sql.Identifier(role or schema),
         "owner": sql.Identifier(_find_owner(connection, schema)),
         "database": sql.Identifier(connection.info.dbname),

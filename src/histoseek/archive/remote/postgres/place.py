@@ -61,6 +61,9 @@ class PostgresPlace:
         database, _, archive = unquote(parts.path.lstrip("/")).partition("/")
         if not database or not _ARCHIVE.fullmatch(archive):
             raise ConfigurationError(shown, "this address names no database and archive", _FORM)
+        if parts.netloc.count("@") > 1:
+            what = "its user, password or host has an @ too many"
+            raise ConfigurationError(shown, what, "Write %40 for an @ in a password, or give it as PGPASSWORD")
         parameters = dict(parse_qsl(parts.query, keep_blank_values=True))
         hosts = parts.netloc.rpartition("@")[2].split(",")
         replicas = parameters.pop("replicas", "true" if len(hosts) > 1 else "false").lower() in ("true", "1", "yes")
@@ -68,8 +71,9 @@ class PostgresPlace:
         try:
             given = conninfo_to_dict(rest)
         except psycopg.ProgrammingError as error:
-            reason = str(error).splitlines()[0]
-            raise ConfigurationError(shown, f"this address can't be read ({hide_password(reason)})", _FORM) from None
+            # It may quote a part of the password.
+            reason = f" ({str(error).splitlines()[0]})" if shown == address else ""
+            raise ConfigurationError(shown, f"this address can't be read{reason}", _FORM) from None
         return cls(shown, archive, replicas, {name: value for name, value in given.items() if value is not None})
 
     @property

@@ -22,6 +22,8 @@ FORMAT = 1
 """Of these tables."""
 
 _KEPT_COMMITS = 256
+_GROUP_CHARACTERS, _GROUP_DIGITS = 50, 12
+"""Names of roles have at most 63 bytes."""
 
 _TABLES = (
     """CREATE TABLE {schema}.state (
@@ -69,14 +71,20 @@ def make_schema(connection: Connection, schema: str) -> None:
         connection.execute(sql.SQL("INSERT INTO {}.state (format) VALUES (%s)").format(name), (FORMAT,))
 
 
+def name_group(schema: str, archive: str) -> str:
+    """The group of roles that may own an archive; roles are of all databases of a server, and outlive archives."""
+    return f"{schema[:_GROUP_CHARACTERS]}_{archive.replace('-', '')[:_GROUP_DIGITS]}"
+
+
 def become_owner(connection: Connection, schema: str) -> None:
     """Act as the group of roles that owns an archive, where there is one, so that all its members can go on."""
     statement = (
-        "SELECT 1 FROM pg_namespace JOIN pg_roles ON pg_roles.oid = nspowner WHERE nspname = %(schema)s"
-        " AND rolname = %(schema)s AND pg_has_role(current_user, nspowner, 'MEMBER')"
+        "SELECT rolname FROM pg_namespace JOIN pg_roles ON pg_roles.oid = nspowner WHERE nspname = %(schema)s"
+        " AND NOT rolcanlogin AND starts_with(rolname, %(group)s) AND pg_has_role(current_user, nspowner, 'MEMBER')"
     )
-    if connection.execute(statement, {"schema": schema}).fetchone() is not None:
-        connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(schema)))
+    row = connection.execute(statement, {"schema": schema, "group": name_group(schema, "")}).fetchone()
+    if row is not None:
+        connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(str(row[0]))))
 
 
 def drop_schema(connection: Connection, schema: str) -> None:
@@ -137,7 +145,7 @@ def check_format(connection: Connection, schema: str, address: str) -> None:
 
 
 def check_server(connection: Connection, address: str) -> None:
-    """Raises ServerUnsuited for an old server, or one without pgvector or with an old one; makes it where it may."""
+    """Raises ServerUnsuited for an old server, or one without pgvector or with an old one."""
     number = connection.info.server_version
     if number < LEAST_SERVER * 10_000:
         what = f"the server is PostgreSQL {number // 10_000}, {LEAST_SERVER} or newer is needed"
