@@ -22,6 +22,11 @@ MOST_INDEXED = 4000
 
 _MOST_HALVES = 16_000
 _MOST_BYTES_OF_NAME = 48
+_TAKEN = frozenset(
+    ("tableoid", "xmin", "cmin", "xmax", "cmax", "ctid", "_row", "_from_version", "_to_version", "_words")
+)
+"""Columns that every table has, or those of ours."""
+
 _NUL, _ESCAPE = "\ufdd0", "\ufdd1"
 """Noncharacters: the first stands for the character of code 0, which the database's texts can't hold; behind the second
 an `a` stands for the first, and a `b` for the second."""
@@ -55,8 +60,8 @@ class DirectionDumper(Dumper):
 
 
 def name_column(name: str) -> str:
-    """What a column is called in the database, which cuts long names off."""
-    if len(name.encode()) <= _MOST_BYTES_OF_NAME:
+    """What a column is called in the database, which cuts long names off and has some of its own."""
+    if len(name.encode()) <= _MOST_BYTES_OF_NAME and name not in _TAKEN and not name.startswith(NEAR):
         return name
     digest = hashlib.sha256(name.encode()).hexdigest()[:12]
     return f"{name.encode()[:24].decode(errors='ignore')}_{digest}"
