@@ -81,9 +81,12 @@ def test_a_removed_slide_is_erased_everywhere(
     remote.bags.load(gone)
     name = ArchiveLayout(Path("x")).bag(gone).stem
     assert list(tmp_path.rglob(f"*{name}*"))
+    monkeypatch.setenv("HISTOSEEK_CACHE_MB", "0")
     move_to_machine(monkeypatch, tmp_path / "machine-2")
     other = Archive.open(ADDRESS)
     other.bags.load(gone)
+    other.search(like=gone)
+    assert list(other.layout.store.rglob("*.npy"))
     half = other.layout.bag(gone).with_name(f".{name}.safetensors.killed.part")
     half.write_bytes(b"what a killed process was fetching")
     os.utime(half, (1e9, 1e9))
@@ -91,6 +94,7 @@ def test_a_removed_slide_is_erased_everywhere(
     remote.remove([gone], now=True)
     move_to_machine(monkeypatch, tmp_path / "machine-2")
     assert gone not in other
+    assert not list(other.layout.store.rglob("*.npy"))
     assert not list(tmp_path.rglob(f"*{name}*"))
     held = [path for path in tmp_path.rglob("*") if path.is_file() and gone.encode() in path.read_bytes()]
     assert held == []

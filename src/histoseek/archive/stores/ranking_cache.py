@@ -9,7 +9,7 @@ import tempfile
 import threading
 import zlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
@@ -51,8 +51,8 @@ class RankingCache:
     beside the rows.
     """
 
-    def __init__(self, folder: Path, limit_bytes: int, above: Path | None = None) -> None:
-        """above: the folder that this one lies in, where it may have to be made as well."""
+    def __init__(self, folder: Path, limit_bytes: int, above: Sequence[Path] = ()) -> None:
+        """above: those that this folder lies in and that may have to be made as well, the outermost first."""
         self._folder = folder
         self._above = above
         self._limit_bytes = limit_bytes
@@ -75,9 +75,13 @@ class RankingCache:
         for, whose folder takes its place."""
         with self._lock:
             if self._derived is None or self._derived[0] != name:
-                self._derived = (name, RankingCache(self._folder / name, self._limit_bytes, self._folder))
+                self._derived = (name, RankingCache(self._folder / name, self._limit_bytes, self._folders))
                 self._remove_other_derived(name)
             return self._derived[1]
+
+    @property
+    def _folders(self) -> Sequence[Path]:
+        return (*self._above, self._folder)
 
     def copy(self) -> RankingCache:
         """Another one with the same rows at hand, for a version that will be asked for beside newer ones."""
@@ -144,9 +148,8 @@ class RankingCache:
             rows = kept.load(version, source)
             if rows is not None or source.rows_mark is None or source.count() < FEWEST_KEPT:
                 return rows
-            for folder in (self._above, self._folder):
-                if folder is not None:
-                    folder.mkdir(exist_ok=True)
+            for folder in self._folders:
+                folder.mkdir(exist_ok=True)
             return kept.build(version, source)
         return None
 
@@ -159,9 +162,8 @@ class RankingCache:
             raise
 
     def _write(self, version: int, outline: Outline, source: RankingSource) -> None:
-        for folder in (self._above, self._folder):
-            if folder is not None:
-                folder.mkdir(exist_ok=True)
+        for folder in self._folders:
+            folder.mkdir(exist_ok=True)
         if shutil.disk_usage(self._folder).free < outline.bytes:
             # A mapped file that outgrows the disk would kill the process.
             raise OSError(errno.ENOSPC, "no room for the rows", str(self._folder))

@@ -120,5 +120,7 @@ def _place(layout: ArchiveLayout) -> StorePlace:
 
 
 def _table(layout: ArchiveLayout, store: Store) -> SlideTable:
-    cache = RankingCache(layout.store / _RANKING, get_settings().cache_mb * 2**20)
+    # Of an archive on a server nothing else may lie in these folders here.
+    above = (layout.spaces, layout.space, layout.store) if layout.address else ()
+    cache = RankingCache(layout.store / _RANKING, get_settings().cache_mb * 2**20, above)
     return RemoteSlides(store, cache) if layout.address else SlideTable(store, cache)
