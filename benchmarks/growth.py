@@ -29,7 +29,12 @@ def count_bytes(dimension: int, mosaic: int, report: int) -> dict[str, int]:
     barcodes = 8 * (mosaic + 1) * -(-(dimension - 1) // 64)
     row = 4 * dimension + 2 * mosaic * dimension + barcodes + 4 * mosaic + 100 * mosaic + 3 * report
     features = {f"features, {tiles:,} tiles": tiles * (4 * dimension + 12) for tiles in (3000, 256)}
-    return {**features, "rows": row, "for ranking": barcodes + 5 * dimension, "codes of the first stage": dimension}
+    return {
+        **features,
+        "rows": row,
+        "for ranking": barcodes + 5 * dimension + dimension // 8,
+        "codes of the first stage": dimension,
+    }
 
 
 def draw(sizes: dict[str, int], path: Path) -> None:

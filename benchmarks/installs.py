@@ -20,7 +20,21 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
-EXTRAS = ("fast", "server", "openvino", "tables", "evaluation", "torch", "text", "train", "models")
+EXTRAS = (
+    "fast",
+    "server",
+    "openvino",
+    "tables",
+    "evaluation",
+    "torch",
+    "text",
+    "train",
+    "models",
+    "postgres",
+    "milvus",
+    "s3",
+    "cluster",
+)
 LARGEST = 12
 
 Packages = dict[str, Distribution]

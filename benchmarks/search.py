@@ -38,7 +38,7 @@ QUERIES, EXACT_QUERIES = 100, 40
 KINDS = 200
 MOSAIC = 16
 DEPTH = 10
-CANDIDATES = SearchOptions().candidates
+CANDIDATES = SearchOptions().candidate_count
 DIMENSION = 768
 FILTERS = {None: "none", "organ = 'o1'": "10 %", "site = 's1'": "1 %", "stain = 't1'": "0.1 %"}
 
@@ -162,6 +162,29 @@ def slide_name(number: int) -> str:
     return f"s{number:07d}"
 
 
+def make_rows(vectors: np.ndarray, codes: np.ndarray, scales: np.ndarray, words: np.ndarray) -> RankingRows:
+    """What ranking needs of S slides of unknown patients: vectors [S, D] with their codes, barcodes [S, M + 1, W]."""
+    slides, each = words.shape[:2]
+    return RankingRows(
+        slide_ids=np.array([slide_name(number) for number in range(slides)]),
+        patient_ids=np.zeros(slides, np.str_),
+        case_ids=np.zeros(slides, np.str_),
+        row_ids=np.arange(slides, dtype=np.uint64),
+        row_order=np.arange(slides),
+        order=np.arange(slides),
+        patient_keys=make_keys(np.zeros(slides, np.str_)),
+        case_keys=make_keys(np.zeros(slides, np.str_)),
+        barcodes=words.reshape(-1, words.shape[2]),
+        offsets=np.arange(slides + 1) * each,
+        global_vectors=vectors,
+        squares=compute_squared_lengths(vectors),
+        codes=codes,
+        scales=scales,
+        contexts=np.empty((slides, 0), np.float32),
+        signs=np.concatenate([make_signs(vectors[i : i + BATCH]) for i in range(0, slides, BATCH)]),
+    )
+
+
 class RowsOnly:
     """The part of a store that ranking asks, of simulated rows: mosaics lie around their kind's in bits, not floats."""
 
@@ -183,24 +206,7 @@ class RowsOnly:
             flips = [rng.integers(0, 2**64, words[part].shape, np.uint64) for _ in range(2)]
             words[part] = kind_words[part % KINDS] ^ (flips[0] & flips[1])
             words[part, MOSAIC] = make_barcodes(vectors[part])
-        self._rows = RankingRows(
-            slide_ids=np.array([slide_name(number) for number in range(slides)]),
-            patient_ids=np.zeros(slides, np.str_),
-            case_ids=np.zeros(slides, np.str_),
-            row_ids=np.arange(slides, dtype=np.uint64),
-            row_order=np.arange(slides),
-            order=np.arange(slides),
-            patient_keys=make_keys(np.zeros(slides, np.str_)),
-            case_keys=make_keys(np.zeros(slides, np.str_)),
-            barcodes=words.reshape(-1, words.shape[2]),
-            offsets=np.arange(slides + 1) * (MOSAIC + 1),
-            global_vectors=vectors,
-            squares=compute_squared_lengths(vectors),
-            codes=codes,
-            scales=scales,
-            contexts=np.empty((slides, 0), np.float32),
-            signs=np.concatenate([make_signs(vectors[i : i + BATCH]) for i in range(0, slides, BATCH)]),
-        )
+        self._rows = make_rows(vectors, codes, scales, words)
         self._places = {where: np.flatnonzero(group == 0) for where, group in self._groups.items()}
 
     def ranking_rows(self) -> RankingRows:

@@ -1,7 +1,7 @@
 """One simulated archive in each engine: loading, bytes a slide, searches and their recall, on one machine in one run.
 
 python benchmarks/stores.py FOLDER [--engines folder postgresql s3 milvus] [--slides 10000 100000] [--vectors 512x16]
-    [--words 200] [--queries 100]
+    [--words 200] [--queries 100] [--without-copy]
 
 Rows are drawn by numpy, clustered as slides are, and are the same in every engine. Servers are those of the tests, on
 this machine, with their defaults but for memory (PostgreSQL: shared_buffers 1 GB) and with flushing to the disk. Every
@@ -44,7 +44,7 @@ COLUMNS = ["engine", "slides", "what", "filter", "p50_ms", "p95_ms", "recall@10"
 FILTERS = {None: "100 %", "organ = 'o1'": "10 %", "site = 's1'": "1 %", "stain = 't1'": "0.1 %"}
 KINDS, SPREAD = 200, 0.8
 BATCH, QUERIES_OF_EXACT, DEPTH, CANDIDATES = 2000, 40, 10, 1000
-DEPTHS = (30, 100, 300, 1000, 3000)
+DEPTHS = (30, 100, 300, 1000, 2000, 3162)
 NAMES = {"organ": "o", "site": "s", "stain": "t"}
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -58,6 +58,7 @@ class Plan:
     mosaic: int
     words: int
     queries: int
+    is_copied: bool = True
 
 
 def main() -> None:
@@ -68,17 +69,19 @@ def main() -> None:
     parser.add_argument("--vectors", default="512x16", help="dimension x vectors of a mosaic")
     parser.add_argument("--words", type=int, default=200)
     parser.add_argument("--queries", type=int, default=100)
+    parser.add_argument("--without-copy", action="store_true", help="do not copy each archive to a folder at the end")
     parser.add_argument("--inner", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.inner:
         dimension, mosaic = map(int, given.vectors.split("x"))
-        run(given.engines[0], given.folder, Plan(given.slides[0], dimension, mosaic, given.words, given.queries))
+        plan = Plan(given.slides[0], dimension, mosaic, given.words, given.queries, not given.without_copy)
+        run(given.engines[0], given.folder, plan)
         return
     print(*COLUMNS, sep="\t", flush=True)
     for slides in given.slides:
         for engine in given.engines:
             options = ["--vectors", given.vectors, "--words", str(given.words), "--queries", str(given.queries)]
-            size = ["--engines", engine, "--slides", str(slides), "--inner"]
+            size = ["--engines", engine, "--slides", str(slides), "--inner", *["--without-copy"] * given.without_copy]
             subprocess.run([sys.executable, __file__, str(given.folder), *options, *size], check=False)
 
 
@@ -147,6 +150,8 @@ def measure(engine: str, place: Path, address: str, plan: Plan) -> None:
     queries = np.random.default_rng(1).integers(0, plan.slides, plan.queries)
     measure_store(open_store(archive.layout).snapshot(), vectors, groups, queries, tell)
     measure_searches(Archive.open(address), queries, tell)
+    if not plan.is_copied:
+        return
     report = archive.copy_to(place / "copy")
     each = report.seconds / plan.slides * 1000
     tell("copied to a folder", "", [], None, f"{each:.2f} ms a slide, compared, without cached features")
@@ -285,7 +290,7 @@ def measure_store(
 def measure_searches(archive: Archive, queries: np.ndarray, tell: Callable[..., None]) -> None:
     """Whole searches, as users have them: candidates, ranking, records."""
 
-    def find(number: int, where: str | None, exact: bool, count: int = CANDIDATES) -> tuple[float, list[str]]:
+    def find(number: int, where: str | None, exact: bool, count: int | None = None) -> tuple[float, list[str]]:
         begun = time.perf_counter()
         options = SearchOptions(k=DEPTH, where=where, exact=exact, candidates=count)
         found = [one.slide_id for one in search(archive, ArchivedSlide(name_slide(number)), options)]

@@ -14,6 +14,7 @@ from hypothesis.extra.numpy import arrays
 from histoseek.archive.stores.rows import quantise
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.mosaics.distances import Distances, SignatureBlock, get_distance
+from histoseek.search.options import SearchOptions
 from histoseek.search.retrieve.candidates import candidates
 from histoseek.search.retrieve.scan import inner, products
 from histoseek.search.scope.exclusion import Exclusions, SearchScope
@@ -75,6 +76,25 @@ def test_candidates_are_those_of_brute_force(
         # The four slides that eight bits put first need not hold the one that is nearest.
         assert len(set(found.slide_ids) & set(expected)) >= len(expected) - (count == 1)
         assert found.slide_ids.tolist() == sorted(found.slide_ids)
+
+
+def test_more_slides_have_more_candidates_unless_a_number_was_given(
+    store: SlideTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = (10, 10**5, 300_000, 10**6, 10**7)
+    assert [SearchOptions().candidate_count.among(size) for size in sizes] == [1000, 1000, 1732, 3162, 3162]
+    assert [SearchOptions(k=2000).candidate_count.among(size) for size in sizes] == [2000, 2000, 2000, 3162, 3162]
+    assert [SearchOptions(candidates=1000).candidate_count.among(size) for size in sizes] == [1000] * 5
+    for name, value in (("FEWEST_CANDIDATES", 30), ("_FEW_SLIDES", 300), ("_MANY_SLIDES", 4800)):
+        monkeypatch.setattr(f"histoseek.search.options.{name}", value)
+    vector = make_slide("q", 3).signature.global_vector
+    found = {
+        (where, options.candidates): len(candidates(store, vector, options.candidate_count, SearchScope(condition)))
+        for where in (None, "organ = 'o1'")
+        for condition in [store.filter(where)]
+        for options in (SearchOptions(), SearchOptions(candidates=40))
+    }
+    assert found == {(None, None): 60, (None, 40): 40, ("organ = 'o1'", None): 30, ("organ = 'o1'", 40): 40}
 
 
 @pytest.mark.parametrize("count", [20, None])

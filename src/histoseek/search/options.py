@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from numbers import Integral, Real
@@ -21,6 +22,10 @@ Target = Literal["slides", "reports", "regions", "cases"]
 
 _FLAGS = {"k": "-k"} | {name: f"--{name}" for name in ("offset", "candidates", "workers", "examples")}
 
+FEWEST_CANDIDATES = 1000
+_FEW_SLIDES, _MANY_SLIDES = 10**5, 10**6
+"""Candidates grow with the square root of the number of slides in between: 3,162 of 10^6 (docs/decisions/0101)."""
+
 DEFAULT_LABEL = "diagnosis"
 """The metadata column that probabilities are of."""
 
@@ -33,16 +38,30 @@ DEFAULT_DEPTH = 10
 
 
 @dataclass(frozen=True, slots=True)
+class CandidateCount:
+    """How many candidates to rank: so many, or, where it grows, what the number of slides asks for if that is more."""
+
+    least: int
+    grows: bool = False
+
+    def among(self, slides: int) -> int:
+        """How many of so many slides."""
+        if not self.grows or slides <= _FEW_SLIDES:
+            return self.least
+        return max(self.least, int(FEWEST_CANDIDATES * math.sqrt(min(slides, _MANY_SLIDES) / _FEW_SLIDES)))
+
+
+@dataclass(frozen=True, slots=True)
 class SearchOptions:
     """How to search.
 
     k: results wanted; offset: how many better ones to pass over; to: what to find; where: filter (docs/metadata.md);
     same_patient: let the query's patient (or, where that is not known, its case) be found; distance: between slides,
-    None for the one that suits the query; exact: rank all slides instead of `candidates`; by_case: one result a case,
-    its nearest slide; workers: threads that read the query; min_probability: leave out results that are less likely
-    to share the query's label; vote: the metadata column that results vote on; expand: look for what
-    a text names however reports write it, and, with less weight, for what that is a kind of; verbatim: take words as
-    they are spelled, even where nobody knows them.
+    None for the one that suits the query; exact: rank all slides instead of `candidates`, by default 1,000, and up to
+    3,162 where over 100,000 slides may be found; by_case: one result a case, its nearest slide; workers: threads that
+    read the query; min_probability: leave out results that are less likely to share the query's label; vote: the
+    metadata column that results vote on; expand: look for what a text names however reports write it, and, with less
+    weight, for what that is a kind of; verbatim: take words as they are spelled, even where nobody knows them.
     """
 
     k: int = 5
@@ -52,7 +71,7 @@ class SearchOptions:
     same_patient: bool = False
     distance: str | None = None
     exact: bool = False
-    candidates: int = 1000
+    candidates: int | None = None
     by_case: bool = False
     workers: int = 2
     min_probability: float | None = None
@@ -69,7 +88,8 @@ class SearchOptions:
         if self.last > MOST_RESULTS:
             raise ConfigurationError("-k", f"{self.last} is too many", f"Ask for at most {MOST_RESULTS:,}")
         for name in ("candidates", "workers"):
-            settle_count(getattr(self, name), _FLAGS[name], 1)
+            if getattr(self, name) is not None:
+                settle_count(getattr(self, name), _FLAGS[name], 1)
         if self.to not in get_args(Target):
             raise ConfigurationError("--to", f"{self.to!r} can't be found", "Ask for slides, reports, regions or cases")
         if self.min_probability is not None and not 0 <= self.min_probability <= 1:
@@ -79,6 +99,8 @@ class SearchOptions:
     def _require_types(self) -> None:
         for name in ("k", "offset", "candidates", "workers"):
             value = getattr(self, name)
+            if value is None and name == "candidates":
+                continue
             if isinstance(value, bool) or not isinstance(value, Integral):
                 raise ConfigurationError(_FLAGS[name], f"{value!r} is no whole number", "Give a number such as 5")
         if isinstance(self.min_probability, bool) or not isinstance(self.min_probability, Real | None):
@@ -96,9 +118,14 @@ class SearchOptions:
         return self.offset + self.k
 
     @property
-    def candidate_count(self) -> int:
-        """How many candidates to rank, and how many slides a channel may give."""
-        return max(self.candidates, self.last)
+    def candidate_count(self) -> CandidateCount:
+        """How many candidates to rank."""
+        return CandidateCount(self.channel_count, grows=self.candidates is None)
+
+    @property
+    def channel_count(self) -> int:
+        """How many slides a channel of texts may give."""
+        return max(self.candidates or FEWEST_CANDIDATES, self.last)
 
     @property
     def where_text(self) -> str | None:
@@ -144,7 +171,7 @@ class SearchKeywords(TypedDict, total=False):
     same_patient: bool
     distance: str | None
     exact: bool
-    candidates: int
+    candidates: int | None
     by_case: bool
     workers: int
     min_probability: float | None

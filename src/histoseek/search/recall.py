@@ -70,7 +70,7 @@ def recall(
     if not answerable:
         what = "no query finds a slide of another patient"
         raise ArchiveError(archive.address, what, "Index more slides, or use a wider filter")
-    is_exact = archive.store.count(where) <= options.candidate_count
+    is_exact = archive.store.count(where) <= options.candidate_count.least
     return replace(_sum_up(answerable, options.k, len(ids), where), is_exact=is_exact)
 
 

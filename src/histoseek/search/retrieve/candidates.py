@@ -14,6 +14,7 @@ from histoseek.archive.stores.slides import SlideTable
 from histoseek.deadline import check_deadline
 from histoseek.mosaics.distances import Distances, SignatureBlock, mix_cosines
 from histoseek.mosaics.late_interaction import split_runs
+from histoseek.search.options import CandidateCount
 from histoseek.search.scope.exclusion import SearchScope
 
 Doubles = NDArray[np.float64]
@@ -98,7 +99,7 @@ def _measure(block: SignatureBlock, measures: Iterable[Callable[[SignatureBlock]
 def candidates(
     store: SlideTable,
     global_vector: NDArray[np.float32],
-    count: int | None,
+    count: CandidateCount | int | None,
     scope: SearchScope,
     context: NDArray[np.float32] | None = None,
     also: Sequence[str] = (),
@@ -106,20 +107,21 @@ def candidates(
     """The `count` slides of a scope whose global vectors, and contexts, are nearest by cosine, all of them for None.
 
     Every global vector of the scope is looked at in eight bits, of a large store in one bit first, and the nearest of
-    those in full: no index stands between, but for archives on servers that are too large for this machine. also:
-    slides that are among them in any case, where the scope has them. Raises BadFilter.
+    those in full: no index stands between, but for archives on servers that are too large for this machine, where a
+    count does not grow. also: slides that are among them in any case, where the scope has them. Raises BadFilter.
     """
     check_deadline()
-    server = store.server_candidates if count is not None and isinstance(store, RemoteSlides) else None
-    if server is not None and count is not None:
-        rows = server.find_near(global_vector, count, scope.condition, context, also)
+    wanted = count if count is None or isinstance(count, CandidateCount) else CandidateCount(count)
+    server = store.server_candidates if wanted is not None and isinstance(store, RemoteSlides) else None
+    if server is not None and wanted is not None:
+        rows = server.find_near(global_vector, wanted.least, scope.condition, context, also)
         places = np.arange(len(rows))
     else:
         rows, places = store.ranking_rows(), scope.places(store)
-    if count is None or len(places) <= count:
+    if wanted is None or len(places) <= wanted.least:
         return Candidates.at(rows, places)
     more = rows.places_of(also)
-    near = _nearest(rows, global_vector, places, count, context)
+    near = _nearest(rows, global_vector, places, wanted.among(len(places)), context)
     return Candidates.at(rows, np.union1d(near, more[np.isin(more, places)]) if len(more) else near)
 
 

@@ -46,7 +46,7 @@ def retrieve_by_both(
     ranking = rank_for_image(store, image, method, options, scope)
     tiles = TileWords.open(archive, store)
     chance = get_chance(archive, store, tiles)
-    retriever = Retriever(store, archive.language, scope.condition, options.candidate_count, chance, tiles)
+    retriever = Retriever(store, archive.language, scope.condition, options.channel_count, chance, tiles)
     channels = [ranking.slides.channel(1 - query.weight)] if len(ranking.slides) else []
     channels += _open_channels(retriever, texts, vectors, query.weight, options)
     wanted = QueryText(texts[0][0].text, vectors[0], retriever.chance.sentence) if query.text else None

@@ -15,7 +15,7 @@ from histoseek.search.calibration.apply import UNCALIBRATED, AppliedCalibration
 from histoseek.search.calibration.novelty import measure_novelty
 from histoseek.search.calibration.query_labels import MOST_RANKED
 from histoseek.search.encode.image import PARTS, PreparedImage, load_features, prepare_image
-from histoseek.search.options import SearchOptions
+from histoseek.search.options import CandidateCount, SearchOptions
 from histoseek.search.queries import EncodedSlide, ImageQuery, Region, TileImage
 from histoseek.search.results import QueryInfo
 from histoseek.search.retrieve.channels import Channel, Retriever
@@ -85,7 +85,7 @@ def rank_for_image(
     return ImageRanking(image, signatures, ranked, method, witnesses)
 
 
-def candidate_count(method: RankingMethod, options: SearchOptions) -> int | None:
+def candidate_count(method: RankingMethod, options: SearchOptions) -> CandidateCount | None:
     """How many candidates to rank; all where the vector of the whole slide says nothing of what is looked for."""
     return None if options.exact or method.name == REGION_DISTANCE else options.candidate_count
 
@@ -184,7 +184,7 @@ def _channels_to_reports(
     if options.to == "slides" or not len(ranking.slides):
         return []
     chance = get_chance(archive, store)
-    retriever = Retriever(store, archive.language, scope.condition, options.candidate_count, chance)
+    retriever = Retriever(store, archive.language, scope.condition, options.channel_count, chance)
     return retriever.reports_by_slide(ranking.image.signatures[0].global_vector)
 
 

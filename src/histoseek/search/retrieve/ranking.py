@@ -13,6 +13,7 @@ from histoseek.archive.ranking_method import RankingMethod
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.mosaics.distances import Distance, Distances
 from histoseek.mosaics.signature import Signature
+from histoseek.search.options import CandidateCount
 from histoseek.search.retrieve.candidates import Candidates, Ids, candidates
 from histoseek.search.retrieve.channels import Channel, Scale
 from histoseek.search.retrieve.rank_fusion import Hit
@@ -66,7 +67,7 @@ def rerank(
     store: SlideTable,
     signatures: Sequence[Signature],
     method: RankingMethod,
-    count: int | None,
+    count: CandidateCount | int | None,
     scope: SearchScope,
     witnesses: Witnesses | None = None,
     slides: Candidates | None = None,
@@ -94,7 +95,7 @@ def rerank(
 
 
 def find_candidates(
-    store: SlideTable, signatures: Sequence[Signature], count: int | None, scope: SearchScope
+    store: SlideTable, signatures: Sequence[Signature], count: CandidateCount | int | None, scope: SearchScope
 ) -> Candidates:
     """The `count` nearest slides of a scope, all of them for None or several signatures; raises BadFilter."""
     first = signatures[0]

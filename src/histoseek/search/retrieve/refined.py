@@ -14,7 +14,7 @@ from histoseek.archive.stores.slides import SlideTable
 from histoseek.mosaics.distances import Distance
 from histoseek.mosaics.signature import Signature
 from histoseek.search.calibration.apply import UNCALIBRATED
-from histoseek.search.options import SearchOptions
+from histoseek.search.options import CandidateCount, SearchOptions
 from histoseek.search.queries import Refined
 from histoseek.search.retrieve.candidates import Candidates, candidates, gather
 from histoseek.search.retrieve.channels import Channel, share_weight
@@ -104,7 +104,7 @@ class _NearMarked:
     store: SlideTable
     distance: Distance
     scope: SearchScope
-    count: int
+    count: CandidateCount
 
     def channel(self, signatures: Sequence[Signature], slide_ids: Sequence[str], weight: float) -> Channel:
         """The slides of least mean distance to some signatures; slide_ids: are among them in any case."""

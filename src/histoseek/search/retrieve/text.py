@@ -69,7 +69,7 @@ def retrieve_by_text(archive: ArchiveFolder, query: WordQuery, options: SearchOp
     query_slides = (prepared.slide_id,) if prepared.slide_id else ()
     whole = SearchScope.from_options(store, options, prepared.owner, query_slides)
     scope = whole.narrow(wanted.where)
-    retriever = Retriever(store, archive.language, scope.condition, options.candidate_count, chance, tiles)
+    retriever = Retriever(store, archive.language, scope.condition, options.channel_count, chance, tiles)
     channels = opened = open_channels(retriever, wanted, vectors[0], options)
     for text, vector in zip(unwanted, vectors[1:], strict=True):
         opposed = open_channels(retriever, text, vector, options)
