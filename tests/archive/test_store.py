@@ -153,7 +153,7 @@ def test_history_stays_bounded_and_long_readers_see_new_commits(
 ) -> None:
     from histoseek.settings import Settings
 
-    monkeypatch.setattr("histoseek.archive.stores.lance.store.get_settings", lambda: Settings(history_minutes=0))
+    monkeypatch.setattr("histoseek.archive.stores.lance.table.get_settings", lambda: Settings(history_minutes=0))
     reader = open_table(folder_of(store))
     for number in range(12):
         store.upsert([make_slide(f"s{number}", number)])

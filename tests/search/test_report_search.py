@@ -434,7 +434,7 @@ def test_words_are_missing_where_no_report_has_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "ways"), [("archive", "their meaning and what they state"), ("wordless", "what they state")]
+    ("kind", "ways"), [("archive", "their meaning, phrases in quotes"), ("wordless", "phrases in quotes")]
 )
 def test_words_fall_back_where_an_engine_has_no_search_for_them(
     kind: str, ways: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
@@ -443,6 +443,6 @@ def test_words_fall_back_where_an_engine_has_no_search_for_them(
     monkeypatch.setattr(SlideTable, "capabilities", Capabilities(full_text=False, spelling=False))
     results = archive.search(text="invasive lobular carcinoma", to="reports")
     told = [warning for warning in results.warnings if "cannot search for words" in warning]
-    assert told == [f"the archive's server cannot search for words: reports are found by {ways} only"]
+    assert told == [f"the archive's server cannot search for words: reports are found by {ways} and what they state"]
     assert not any("by their words only" in warning for warning in results.warnings)
     assert "lobular" in [one.slide_id for one in results]

@@ -34,7 +34,8 @@ class WriteLock:
         self._asked_s = time.monotonic()
         try:
             self._session = _read_session(self._connection)
-            if not self._try():
+            # A connection that was cut off may hold it a moment longer.
+            if not self._wait():
                 raise ArchiveBusy(address)
             self.epoch = begin_epoch(self._connection, schema)
         except BaseException:
@@ -57,6 +58,10 @@ class WriteLock:
 
     def free(self) -> None:
         """Let others have it."""
+        key = make_lock_key(self._schema)
+        with suppress(psycopg.Error):
+            # The server notices the end of a connection later than this process goes on.
+            self._connection.execute("SELECT pg_advisory_unlock(%s)", (key,))
         with suppress(psycopg.Error):
             self._connection.close()
 
@@ -74,14 +79,20 @@ class WriteLock:
             self._session,
         )
         self._connection, self._session = connection, _read_session(connection)
-        end_s = time.monotonic() + _GHOST_S
-        while not self._try():
-            if time.monotonic() > end_s:
-                raise self.make_lost_error()
-            time.sleep(_PAUSE_S)
+        if not self._wait():
+            raise self.make_lost_error()
         statement = sql.SQL("SELECT epoch FROM {}.state").format(sql.Identifier(self._schema))
         if connection.execute(statement).fetchone() != (self.epoch,):
             raise self.make_lost_error()
+
+    def _wait(self) -> bool:
+        """Take the lock, for as long as the server may not have noticed that a connection is gone."""
+        end_s = time.monotonic() + _GHOST_S
+        while not self._try():
+            if time.monotonic() > end_s:
+                return False
+            time.sleep(_PAUSE_S)
+        return True
 
     def _try(self) -> bool:
         key = make_lock_key(self._schema)
