@@ -6,7 +6,7 @@ import fcntl
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from histoseek.archive.remote.address import ArchiveAddress
@@ -25,7 +25,7 @@ class ArchiveLayout:
 
     root: Path
     number: int = 1
-    address: str = ""
+    address: str = field(default="", repr=False)
 
     @classmethod
     def of(cls, address: ArchiveAddress) -> ArchiveLayout:

@@ -102,7 +102,7 @@ class ServerSettings:
     Raises ConfigurationError for what does not fit together.
     """
 
-    archives: Mapping[str, str | Path]
+    archives: Mapping[str, str | Path] = field(repr=False)
     state: Path = field(default_factory=get_default_state_folder)
     state_address: str = field(default="", repr=False)
     host: str = "127.0.0.1"

@@ -8,12 +8,21 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from histoseek.api import Archive
+from histoseek.archive.remote.objects import write_lock
 from histoseek.archive.remote.objects.files import ObjectFiles
-from histoseek.errors import AccessDenied, ConfigurationError, HistoseekError, ServerUnreachable, ServerUnsuited
+from histoseek.errors import (
+    AccessDenied,
+    ArchiveError,
+    ConfigurationError,
+    HistoseekError,
+    ServerUnreachable,
+    ServerUnsuited,
+)
 from histoseek.settings import get_settings
 from tests.servers.proxy import Proxy, start_proxy
 from tests.servers.seaweedfs import ObjectBucket, SeaweedFS, make_environment, use_bucket
@@ -65,6 +74,30 @@ def test_cut_off_and_with_a_copy_less_it_keeps_what_was_acknowledged(
     assert Archive.open(address).verify(deep=True).problems == ()
 
 
+def test_a_write_that_comes_late_replaces_nothing_of_the_next_holder(
+    bucket: ObjectBucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import obstore
+
+    files, put = ObjectFiles.open(bucket.address("archive")), obstore.put
+
+    def put_late(store: Any, path: str, data: bytes, **named: Any) -> Any:
+        monkeypatch.setattr(obstore, "put", put)
+        put(store, write_lock.LOCK, write_lock.LockState("another").write())
+        put(store, path, b"theirs")
+        held = write_lock.find_held(bucket.address("archive"))
+        assert held is not None
+        held._sent_s -= 10 * held._lease_s
+        return put(store, path, data, **named)
+
+    with files.locked():
+        files.write("archive.json", b"ours")
+        monkeypatch.setattr(obstore, "put", put_late)
+        with pytest.raises(ArchiveError, match="another process writes"):
+            files.write("archive.json", b"ours, later")
+    assert files.read("archive.json") == b"theirs"
+
+
 WRONG = {
     "no bucket": ({}, "s3://no-such-bucket/archive", ServerUnsuited, "this bucket is not there"),
     "wrong secret": ({"AWS_SECRET_ACCESS_KEY": "wrong"}, None, AccessDenied, "AWS_SECRET_ACCESS_KEY"),
@@ -73,6 +106,7 @@ WRONG = {
     "not encrypted": ({"AWS_ALLOW_HTTP": ""}, None, ConfigurationError, "https://"),
     "nobody there": ({"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, None, ServerUnreachable, "cannot be reached"),
     "no prefix": ({}, "s3://bucket", ConfigurationError, "is no prefix"),
+    "keys in the address": ({}, "s3://key:secret@bucket/archive", ConfigurationError, "key:***@bucket"),
     "no name of a bucket": ({}, "s3://B_/archive", ConfigurationError, "is no name of a bucket"),
 }
 

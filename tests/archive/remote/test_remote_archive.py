@@ -100,6 +100,44 @@ def test_a_removed_slide_is_erased_everywhere(
     assert held == []
 
 
+def test_what_was_replaced_is_erased_everywhere(
+    remote: Archive, cohort: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    move_to_machine(monkeypatch, tmp_path / "machine-2")
+    other = Archive.open(ADDRESS)
+    record = other.records()[0]
+    other.bags.load(record.slide_id)
+    kept = other.layout.store / "ranking" / "of-before"
+    kept.mkdir(parents=True)
+    move_to_machine(monkeypatch, tmp_path / "machine-1")
+    remote.update_many({record.slide_id: {"organ": "spleen"}})
+    remote.erase()
+    move_to_machine(monkeypatch, tmp_path / "machine-2")
+    assert other.get(record.slide_id).record.organ == "spleen"
+    assert not kept.exists()
+
+
+def test_nothing_is_left_of_an_archive_that_another_took_the_place_of(
+    remote: Archive, server: FakeServer, cohort: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    move_to_machine(monkeypatch, tmp_path / "machine-2")
+    other = Archive.open(ADDRESS)
+    other.bags.load(other.records()[0].slide_id)
+    assert list(other.layout.bags.rglob("*.safetensors"))
+    move_to_machine(monkeypatch, tmp_path / "machine-1")
+    server.files[ADDRESS].drop()
+    Archive.create(ADDRESS)
+    move_to_machine(monkeypatch, tmp_path / "machine-2")
+    assert len(other) == 0
+    assert not [path for path in other.path.rglob("*") if path.suffix == ".safetensors"]
+
+
+def test_no_other_user_of_the_machine_sees_it(remote: Archive, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert remote.path.stat().st_mode & 0o077 == 0
+    move_to_machine(monkeypatch, tmp_path / "machine-2")
+    assert Archive.open(ADDRESS).path.stat().st_mode & 0o077 == 0
+
+
 def test_it_moves_to_another_space(remote: Archive, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     move_to_machine(monkeypatch, tmp_path / "machine-2")
     other = Archive.open(ADDRESS)

@@ -9,7 +9,12 @@ from pathlib import Path, PurePath
 from histoseek.archive.bags import BagStore
 from histoseek.archive.erasure.pending import clear_pending, note_pending
 from histoseek.archive.erasure.scrub import scrub_journal, scrub_lists, scrub_reading
-from histoseek.archive.erasure.tombstones import read_or_begin_tombstones, read_tombstones, write_tombstones
+from histoseek.archive.erasure.tombstones import (
+    mark_erased,
+    read_or_begin_tombstones,
+    read_tombstones,
+    write_tombstones,
+)
 from histoseek.archive.journal import Journal
 from histoseek.archive.layout import ArchiveLayout
 from histoseek.archive.schema import SlideRecord
@@ -67,6 +72,8 @@ def erase(layout: ArchiveLayout, store: SlideTable | None) -> None:
             scrub_reading(layout, store, present)
             _remove_bags(layout, store)
         _remove_leftovers(layout)
+    if layout.copy:
+        mark_erased(layout)
     clear_pending(layout)
 
 

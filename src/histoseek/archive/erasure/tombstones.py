@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 from typing import Literal
@@ -121,12 +122,19 @@ def read_or_begin_tombstones(layout: ArchiveLayout) -> Tombstones:
         return Tombstones(secrets.token_bytes(_KEY_BYTES))
 
 
-def write_tombstones(layout: ArchiveLayout, tombstones: Tombstones) -> None:
-    """Put them in the place of the last ones, in one step."""
+def mark_erased(layout: ArchiveLayout) -> None:
+    """Let the file be another one, so that other machines see that there was something to be erased."""
+    with suppress(DamagedArchive):
+        write_tombstones(layout, read_tombstones(layout), secrets.token_hex(8))
+
+
+def write_tombstones(layout: ArchiveLayout, tombstones: Tombstones, erased: str = "") -> None:
+    """Put them in the place of the last ones, in one step; erased: what tells the last erasure from others."""
     removed = [
         {"content": one.content, "address": one.address, "id": one.slide_id, "names": one.names}
         for one in tombstones.removed
     ]
     with as_archive_errors(layout.root):
-        write_checked_json(layout.tombstones, {"key": tombstones.key.hex(), "removed": removed})
+        mark = {"erased": erased} if erased else {}
+        write_checked_json(layout.tombstones, {"key": tombstones.key.hex(), "removed": removed, **mark})
     layout.publish()

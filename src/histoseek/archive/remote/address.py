@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
+from urllib.parse import unquote
 
 from histoseek.arguments import describe
 from histoseek.errors import ConfigurationError, InputError
@@ -15,11 +16,10 @@ SCHEMES = ("postgresql", "milvus", "s3")
 """Of addresses that an engine serves; everything else is a folder's path."""
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
-_PASSWORD = re.compile(r"(?<=://)([^/@\s]*?):[^/\s]*@")
-_LIKE_PASSWORD = re.compile(r"(:/{1,2}[^/@\s:]*):(?:[^?\n]*|[^/\s]*)@")
-"""Also in an address that lost a slash, or with characters that should have been escaped."""
-
-_PARAMETER = re.compile(r"(?<=[?&])((?:ssl)?password)=[^&\s]*", re.IGNORECASE)
+_USER = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+:/+)([^/?#]*)@")
+_PARAMETER = re.compile(r"(?<=[?&])([^=&#]+)=[^&#]*")
+_SECRETS = ("password", "token", "secret")
+_PORTS = re.compile(r"(\[[^\]]*\]|[^:,]*)(:\d*)?(,(\[[^\]]*\]|[^:,]*)(:\d*)?)*")
 _DIGITS = 20
 
 
@@ -68,11 +68,33 @@ class ArchiveAddress:
         from histoseek.settings import get_settings  # which --help does without
 
         # The same whatever the password is, and another one for another address, even where both are shown alike.
-        name = _PARAMETER.sub(r"\1=***", _PASSWORD.sub(r"\1:***@", self.text))
-        digest = hashlib.sha256(name.encode()).hexdigest()[:_DIGITS]
+        digest = hashlib.sha256(_hide_secrets(self.text).encode()).hexdigest()[:_DIGITS]
         return get_settings().cache_dir / "archives" / digest
 
 
 def hide_password(text: str) -> str:
-    """An address as it may be shown and logged."""
-    return _PARAMETER.sub(r"\1=***", _LIKE_PASSWORD.sub(r"\1:***@", text))
+    """An address as it may be shown and logged: also one that can't be read, since its password has a slash, say."""
+    scheme, mark, rest = text.partition("://") if "://" in text else text.partition(":/")
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    path, _, parameters = rest[len(authority) :].partition("?")
+    is_odd = "@" not in authority and (not _PORTS.fullmatch(authority) or ("@" in parameters and not path))
+    if mark and ":" in authority and (is_odd or "@" in path):
+        left = f"@{rest.rpartition('@')[2]}" if "@" in rest else rest[len(authority) :]
+        return f"{scheme}{mark}{authority.partition(':')[0]}:***{left}"
+    return _hide_secrets(text)
+
+
+def _hide_secrets(text: str) -> str:
+    """An address without what it has in the places of passwords and keys."""
+    return _PARAMETER.sub(_hide_parameter, _USER.sub(_hide_user, text))
+
+
+def _hide_user(match: re.Match[str]) -> str:
+    name, has_password, _ = match[2].partition(":")
+    shown = f"{name}:***" if has_password else name if match[1].startswith("postgresql") else "***"
+    return f"{match[1]}{shown}@"
+
+
+def _hide_parameter(match: re.Match[str]) -> str:
+    is_secret = any(part in unquote(match[1]).lower() for part in _SECRETS)
+    return f"{match[1]}=***" if is_secret else match[0]

@@ -19,7 +19,7 @@ def _open_postgres(address: ArchiveAddress) -> RemoteFiles:
     try:
         from histoseek.archive.remote.postgres.files import PostgresFiles
     except ModuleNotFoundError as error:
-        if error.name not in ("psycopg", "psycopg_pool"):
+        if error.name != "psycopg":
             raise
         raise MissingExtra("psycopg", "postgres") from error
 

@@ -31,7 +31,7 @@ from histoseek.archive.remote.copy_index import (
 )
 from histoseek.archive.remote.registry import open_files
 from histoseek.errors import ArchiveBusy, ArchiveError, DamagedArchive
-from histoseek.files import as_archive_errors, make_folder, write_atomic
+from histoseek.files import as_archive_errors, make_folder, read_checked_json, write_atomic
 
 MANIFEST = "archive.json"
 _PREFIXES = ("archive", "erasure", "journal", "reading", "refused", "spaces/", "tombstones", "unmatched")
@@ -78,7 +78,7 @@ class WorkingCopy:
         if self._writer is not None or self._is_current():
             return
         with as_archive_errors(self.folder):
-            make_folder(self.folder)
+            self._make_folder()
             with self._try_hold() as is_held:
                 if is_held:
                     self._pull()
@@ -204,7 +204,7 @@ class WorkingCopy:
                 self._known.revision = ""
 
     def _take(self, stamps: dict[str, FileStamp]) -> None:
-        known, before = self._known.files, {name: self._known.files.get(name) for name in _REMOVALS}
+        known, before = self._known.files, self._describe_removals()
         for name in _sort(stamps):
             path, old = self.folder / name, known.get(name)
             if old is None or old.revision != stamps[name].revision or old.state != read_state(path):
@@ -215,8 +215,16 @@ class WorkingCopy:
         for name in [name for name in known if name not in stamps]:
             del known[name]
         self._drop_left_spaces(stamps)
-        if before != {name: known.get(name) for name in _REMOVALS}:
+        if before != self._describe_removals():
             self.forget_removed()
+
+    def _describe_removals(self) -> tuple[object, ...]:
+        """What changes when slides were removed, or another archive has taken the place of this one."""
+        try:
+            created = read_checked_json(self.folder / MANIFEST).get("created")
+        except (OSError, ValueError):
+            created = None
+        return created, *(self._known.files.get(name) for name in _FIRST)
 
     def _fetch(self, name: str, stamp: FileStamp) -> None:
         path, data = self.folder / name, self.files.read(name)
@@ -253,11 +261,17 @@ class WorkingCopy:
         listed = (self.files.list_files(prefix) for prefix in _PREFIXES)
         return {name: stamp for part in listed for name, stamp in part.items() if "/store/" not in name}
 
+    def _make_folder(self) -> None:
+        """One that no other user of the machine may enter."""
+        make_folder(self.folder)
+        if self.folder.stat().st_mode & 0o077:
+            self.folder.chmod(0o700)
+
     @contextmanager
     def _hold(self) -> Iterator[None]:
         """Wait for those who are fetching."""
         with as_archive_errors(self.folder):
-            make_folder(self.folder)
+            self._make_folder()
         with self._try_hold(patient=True) as is_held:
             if not is_held:
                 raise ArchiveBusy(str(self.address))

@@ -7,7 +7,7 @@ words. `tests/archive/test_store_contract.py` says in full what is expected.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
@@ -185,7 +185,7 @@ class StorePlace:
     """
 
     folder: Path
-    address: str = ""
+    address: str = field(default="", repr=False)
     number: int = 1
 
 

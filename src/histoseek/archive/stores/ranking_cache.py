@@ -114,12 +114,20 @@ class RankingCache:
                 self._places.popitem(last=False)
         return found
 
+    def forget(self) -> None:
+        """Hold nothing in memory: what a version's number stands for has become something else."""
+        with self._lock:
+            self._forget()
+
+    def _forget(self) -> None:
+        self._held = None
+        self._derived = None
+        self._places.clear()
+
     def clear(self) -> None:
         """Remove the rows of all versions, from memory and from the folder."""
         with self._lock:
-            self._held = None
-            self._derived = None
-            self._places.clear()
+            self._forget()
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def _load(self, version: int, source: RankingSource) -> RankingRows:

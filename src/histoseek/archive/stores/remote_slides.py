@@ -31,6 +31,14 @@ _TEXTS = 256
 class RemoteSlides(SlideTable):
     """The slides of an archive on a server: of one that is too large for this machine the server finds candidates."""
 
+    def snapshot(self) -> SlideTable:
+        """As of a folder; where a standby has taken over without the last commits, their numbers are given again."""
+        before, view = self._snapshot, super().snapshot()
+        if before is not None and view is not before and view is not self and view._version <= before._version:
+            self._cache.forget()
+            self._codes.clear()
+        return view
+
     @property
     def server_candidates(self) -> ServerCandidates | None:
         """What finds them; None where what ranking needs is at hand, or is small enough to be kept."""

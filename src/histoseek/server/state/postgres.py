@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -67,6 +68,7 @@ class PostgresEngine:
         self._schema = sql.Identifier(f"histoseekserver_{self._place.archive}")
         self._key = make_lock_key(f"histoseekserver_{self._place.archive}")
         self._pool = Pool(self._connect, _MOST_CONNECTIONS)
+        self._local = threading.local()
         self._turns = 0
         self.holds_traces = False
         with translate_errors(self._place.address):
@@ -86,10 +88,13 @@ class PostgresEngine:
     def open_transaction(self) -> Iterator[_Statements]:
         """A transaction that nobody else writes in; raises Overloaded where that takes too long."""
         with ExitStack() as stack:
-            statements = _Statements(self._begin(stack))
-            with _translate_away():
-                yield statements
-                stack.close()
+            connection = self._local.connection = self._begin(stack)
+            try:
+                with _translate_away():
+                    yield _Statements(connection)
+                    stack.close()
+            finally:
+                self._local.connection = None
 
     def erase_deleted(self) -> bool:
         """Write the tables anew; what the server's log and its backups hold goes with them."""
@@ -112,7 +117,11 @@ class PostgresEngine:
 
     def now(self) -> float:
         """The time of the database's server."""
-        return float(self.read("SELECT extract(epoch FROM clock_timestamp())")[0][0])
+        statement = "SELECT extract(epoch FROM clock_timestamp())"
+        connection: Connection | None = getattr(self._local, "connection", None)
+        # Within a transaction by its own connection: all others may be waiting for it to end.
+        rows = connection.execute(statement).fetchall() if connection is not None else self.read(statement)
+        return float(str(rows[0][0]))
 
     def take_turn(self, kind: str, caller: str, per_minute: float) -> float | None:
         """What is short of one; a bucket holds a minute's worth, and one that is full is forgotten."""

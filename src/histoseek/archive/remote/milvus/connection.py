@@ -9,11 +9,12 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from histoseek.archive.remote.address import hide_password
+from histoseek.deadline import check_deadline
 from histoseek.errors import (
     AccessDenied,
     ArchiveError,
@@ -31,6 +32,9 @@ DEADLINE_S = 60.0
 """For how long a call is repeated before the server counts as unreachable: a restarted one needs some 20 s."""
 
 _CONNECT_S = 5.0
+_CHECKED_S = 5.0
+"""Of one try of what must not be written once a lock is lost: less than the part of a lease that no holder uses."""
+
 _LEAST_VERSION = (2, 3)
 _NAME = re.compile(r"[A-Za-z0-9]+(_[A-Za-z0-9]+)*")
 _LONGEST_NAME = 100
@@ -58,7 +62,7 @@ class MilvusAddress:
     database: str
     archive: str
     secure: bool
-    token: str
+    token: str = field(repr=False)
 
     @classmethod
     def parse(cls, text: str) -> MilvusAddress:
@@ -68,8 +72,8 @@ class MilvusAddress:
         try:
             parts = urlsplit(text)
             port = parts.port or _DEFAULT_PORT
-        except ValueError as error:
-            raise InputError(shown, "is no address of an archive", advice) from error
+        except ValueError:
+            raise InputError(shown, "is no address of an archive", advice) from None
         path = [unquote(one) for one in parts.path.split("/") if one]
         if not parts.hostname or len(path) not in (1, 2):
             raise InputError(shown, "is no address of an archive", advice)
@@ -116,6 +120,7 @@ class Database:
                     raise self._translate(error) from error
                 if time.monotonic() + pause_s > end_s:
                     raise ServerUnreachable(self._address.shown, _reason(error)) from error
+            check_deadline()
             time.sleep(pause_s * random.uniform(0.5, 1))
             pause_s = min(2 * pause_s, most_s)
 
@@ -137,14 +142,22 @@ class Database:
 
         return self.call(ask)
 
-    def write_notes(self, name: str, notes: Mapping[str, str]) -> None:
-        """Note something with a collection, durably and as a whole.
+    def write_notes(self, name: str, notes: Mapping[str, str], check: Callable[[], None] | None = None) -> None:
+        """Note something with a collection, durably and as a whole; check: is asked before each try, and raises where
+        it must not be written any more.
 
         Twice: etcd as a single process, as in a standalone server, answers before a change is on the disk, but begins
         none before the one ahead of it is (measured: killed at once, it had lost the last change, and that alone).
         """
+
+        def ask(client: Any, left_s: float) -> None:
+            if check is not None:
+                check()
+                left_s = min(left_s, _CHECKED_S)
+            client.alter_collection_properties(name, dict(notes), timeout=left_s)
+
         for _ in range(2):
-            self.call(lambda client, left_s: client.alter_collection_properties(name, dict(notes), timeout=left_s))
+            self.call(ask)
 
     def drop(self, name: str) -> None:
         """Remove a collection, where there is one."""
@@ -184,13 +197,15 @@ class Database:
 
         return self.call(ask)
 
-    def insert(self, name: str, entities: Sequence[Mapping[str, Any]]) -> None:
-        """Add entities of new keys; once more only in a way that can't make them twice."""
+    def insert(self, name: str, entities: Sequence[Mapping[str, Any]], check: Callable[[], None] | None = None) -> None:
+        """Add entities of new keys; once more only in a way that can't make them twice. check: as of `write_notes`."""
         if not entities:
             return
         tried: list[bool] = []
 
         def ask(client: Any, left_s: float) -> None:
+            if check is not None:
+                check()
             handler = client._get_connection()
             write = handler.upsert_rows if tried else handler.insert_rows
             tried.append(True)

@@ -115,7 +115,7 @@ class MilvusFiles:
             made.append(_entity(f"e{time:020d}{number:06d}", name, json.dumps(facts)))
         self._database.insert(self._name, made)
         if not all(name.startswith(_BAGS) for name in entries):
-            self._database.write_notes(self._name, {"revision": str(time)})
+            self._database.write_notes(self._name, {"revision": str(time)}, lambda: require_lock(self._address))
         self._remove_older(list(entries), time)
         gone = [row["key"] for row, entry in zip(made, entries.values(), strict=True) if entry is None]
         if gone:

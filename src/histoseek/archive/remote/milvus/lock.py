@@ -37,13 +37,13 @@ class WriteLock:
         """Raises ArchiveBusy while another process holds it."""
         number, holder = self._take()
         lease = _Lease(self._database, self._name(number), holder, self._lease_s, self._name(number + 1))
-        _HELD[self._address.name("")] = lease
+        _HELD[_key(self._address)] = lease
         lease.start()
         try:
             yield
         finally:
             lease.stop()
-            _HELD.pop(self._address.name(""), None)
+            _HELD.pop(_key(self._address), None)
             # Else it is free once its time is over.
             with suppress(HistoseekError, AbsentCollection):
                 self._release(number)
@@ -144,10 +144,14 @@ class _Lease(threading.Thread):
 
 def require_lock(address: MilvusAddress) -> None:
     """Raise ArchiveError where this process holds the archive's lock no longer, though it has not released it."""
-    lease = _HELD.get(address.name(""))
+    lease = _HELD.get(_key(address))
     if lease is not None and not lease.is_valid:
         what = "the write lock was lost, since the server could not be reached for too long"
         raise ArchiveError(address.shown, what, "Repeat the command: what was committed is safe")
 
 
-_HELD: dict[str, _Lease] = {}
+def _key(address: MilvusAddress) -> tuple[object, ...]:
+    return address.host, address.port, address.database, address.archive
+
+
+_HELD: dict[tuple[object, ...], _Lease] = {}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from histoseek.archive.remote.objects.faults import translating
 from histoseek.archive.remote.objects.place import CONNECT_S, SILENCE_S, ObjectPlace, read_environment
+from histoseek.deadline import check_deadline
 from histoseek.errors import MissingExtra, ServerUnreachable
 from histoseek.settings import get_settings
 
@@ -105,6 +106,7 @@ class Bucket:
             except ServerUnreachable:
                 if time.monotonic() > end_s:
                     raise
+                check_deadline()
                 time.sleep(_PAUSE_S)
 
     def _put(self, name: str, data: bytes, mode: Any | UpdateVersion) -> str:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from urllib.parse import quote, unquote
 
 from histoseek.archive.remote.base import FileStamp
 from histoseek.archive.remote.objects import write_lock
 from histoseek.archive.remote.objects.bucket import Bucket, ObjectState
+from histoseek.errors import ArchiveError
 
 _FILES, _BAGS = "files/", "bags/"
+_TRIES = 5
 _CHANGE = "files/.change"
 """An object that is another one after each change: files may come to be what they were before."""
 
@@ -54,7 +56,7 @@ class ObjectFiles:
     def write(self, name: str, data: bytes) -> FileStamp:
         """Make a file, or replace it."""
         self._require_lock()
-        tag = self._bucket.write(_place(name), data)
+        tag = self._bucket.write(_place(name), data) if name.startswith(_BAGS) else self._replace(_place(name), data)
         self._note([name])
         return FileStamp(tag, len(data))
 
@@ -92,6 +94,21 @@ class ObjectFiles:
         self._bucket.delete(keys - {write_lock.LOCK})
         if lock is None:
             self._bucket.delete([write_lock.LOCK])
+
+    def _replace(self, place: str, data: bytes) -> str:
+        """Write an object, but not over what another holder of the lock wrote while this one was cut off."""
+        for _ in range(_TRIES):
+            found = self._bucket.find(place)
+            self._require_lock()
+            tag = self._bucket.replace(place, data, found.tag) if found else self._bucket.create(place, data)
+            if tag is not None:
+                return tag
+            with suppress(FileNotFoundError):
+                there, tag = self._bucket.read_state(place)
+                # A try whose answer was lost had made it.
+                if there == data:
+                    return tag
+        raise ArchiveError(self._bucket.address, "others write its files at the same time", "Repeat the command")
 
     def _require_lock(self) -> None:
         lock = write_lock.find_held(self._bucket.address)

@@ -7,11 +7,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from histoseek.archive.remote.address import hide_password
 from histoseek.errors import ConfigurationError
 
 _FORM = "Write s3://bucket/prefix, the prefix of letters, digits and -_.+=@ between slashes"
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _PREFIX = re.compile(r"[A-Za-z0-9_+=@.-]+(/[A-Za-z0-9_+=@.-]+)*")
+_KEYS_ADVICE = "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY instead"
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 _OTHER_KEYS = ("AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_SKIP_SIGNATURE")
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
@@ -34,10 +36,13 @@ class ObjectPlace:
         """Raises ConfigurationError."""
         bucket, _, prefix = address.removeprefix("s3://").partition("/")
         prefix = prefix.rstrip("/")
+        shown = hide_password(address)
+        if "@" in bucket:
+            raise ConfigurationError(shown, "keys don't belong into an address", _KEYS_ADVICE)
         if not _BUCKET.fullmatch(bucket):
-            raise ConfigurationError(address, f"{bucket!r} is no name of a bucket", _FORM)
+            raise ConfigurationError(shown, "this is no name of a bucket", _FORM)
         if not _PREFIX.fullmatch(prefix) or any(set(part) == {"."} for part in prefix.split("/")):
-            raise ConfigurationError(address, f"{prefix!r} is no prefix of an archive in a bucket", _FORM)
+            raise ConfigurationError(shown, "this is no prefix of an archive in a bucket", _FORM)
         return cls(bucket, prefix)
 
     @property

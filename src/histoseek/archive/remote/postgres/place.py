@@ -57,7 +57,10 @@ class PostgresPlace:
     def parse(cls, address: str) -> PostgresPlace:
         """Raises ConfigurationError, which shows no password."""
         shown = hide_password(address)
-        parts = urlsplit(address)
+        try:
+            parts = urlsplit(address)
+        except ValueError:
+            raise ConfigurationError(shown, "this address can't be read", _FORM) from None
         database, _, archive = unquote(parts.path.lstrip("/")).partition("/")
         if not database or not _ARCHIVE.fullmatch(archive):
             raise ConfigurationError(shown, "this address names no database and archive", _FORM)
@@ -71,9 +74,11 @@ class PostgresPlace:
         try:
             given = conninfo_to_dict(rest)
         except psycopg.ProgrammingError as error:
-            # It may quote a part of the password.
-            reason = f" ({str(error).splitlines()[0]})" if shown == address else ""
-            raise ConfigurationError(shown, f"this address can't be read{reason}", _FORM) from None
+            # What it quotes may be a part of a password, if it is not the name of a parameter.
+            reason = re.sub(r'(?<!parameter: )".*"', '"..."', str(error).splitlines()[0])
+            raise ConfigurationError(shown, f"this address can't be read ({reason})", _FORM) from None
+        if not all(port.isdecimal() or not port for port in str(given.get("port") or "").split(",")):
+            raise ConfigurationError(shown, "a port is a number", _FORM)
         return cls(shown, archive, replicas, {name: value for name, value in given.items() if value is not None})
 
     @property

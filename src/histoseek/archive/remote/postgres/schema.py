@@ -51,7 +51,8 @@ class ArchiveState:
 
     def revision(self, change: Change) -> str:
         """Another one after each change of this kind."""
-        return f"{self.archive}:{self.files if change == 'files' else self.rows}"
+        # Rows with their writer: a standby that takes over without the last commits gives their numbers again.
+        return f"{self.archive}:{self.files}" if change == "files" else f"{self.archive}:{self.epoch}:{self.rows}"
 
 
 def make_lock_key(name: str) -> int:

@@ -84,6 +84,7 @@ class WriteLock:
         statement = sql.SQL("SELECT epoch FROM {}.state").format(sql.Identifier(self._schema))
         if connection.execute(statement).fetchone() != (self.epoch,):
             raise self.make_lost_error()
+        self.epoch = begin_epoch(connection, self._schema)
 
     def _wait(self) -> bool:
         """Take the lock, for as long as the server may not have noticed that a connection is gone."""

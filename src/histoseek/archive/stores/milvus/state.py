@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 import pyarrow as pa
@@ -78,11 +78,11 @@ class Commit:
     ended: Sequence[int] = field(default_factory=tuple)
 
 
-def write_commit(database: Database, name: str, commit: Commit) -> None:
-    """Write a version down, which does not count before the state says so."""
+def write_commit(database: Database, name: str, commit: Commit, check: Callable[[], None]) -> None:
+    """Write a version down, which does not count before the state says so; check: as of `Database.write_notes`."""
     content = {"commit": commit.commit, "made_s": commit.made_s, "ended": list(commit.ended)}
     for part, text in enumerate(split(json.dumps(content).encode())):
-        database.insert(name, [{"key": _key(commit.version, part), "data": text, "vector": FILLER}])
+        database.insert(name, [{"key": _key(commit.version, part), "data": text, "vector": FILLER}], check)
 
 
 def read_commits(database: Database, name: str, first: int, last: int, at: int) -> list[Commit]:

@@ -153,14 +153,14 @@ class Writer:
 
     def _commit(self, before: StoreState, after: StoreState, ended: Sequence[int] = ()) -> None:
         version, commit = before.version + 1, uuid.uuid4().hex
-        write_commit(self._database, self._names.payload, Commit(version, commit, time.time(), tuple(ended)))
+        made = Commit(version, commit, time.time(), tuple(ended))
+        write_commit(self._database, self._names.payload, made, self._require_lock)
         self._write(replace(after, version=version, commit=commit))
         self._last_commit = commit
 
     def _write(self, state: StoreState) -> None:
         state = replace(state, time=self._database.now())
-        require_lock(self._address)
-        self._database.write_notes(self._names.rows, {NOTE: state.format_note()})
+        self._database.write_notes(self._names.rows, {NOTE: state.format_note()}, self._require_lock)
 
     def _insert(self, written: WrittenRows, schema: pa.Schema) -> int:
         """What lies on its own first, then what makes it found; gives the bytes."""
@@ -182,8 +182,10 @@ class Writer:
 
     def _insert_packed(self, name: str, entities: Sequence[dict[str, object]], sizes: Sequence[int]) -> None:
         for some in pack(entities, sizes):
-            require_lock(self._address)
-            self._database.insert(name, some)
+            self._database.insert(name, some, self._require_lock)
+
+    def _require_lock(self) -> None:
+        require_lock(self._address)
 
     def _remove_rows(self, rows: Sequence[int], state: StoreState) -> None:
         columns = len(state.schema_at(state.version))
