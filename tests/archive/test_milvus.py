@@ -39,6 +39,7 @@ from histoseek.archive.schema import LanguageVectors, to_table
 from histoseek.archive.stores.base import Engine, Store, StorePlace
 from histoseek.archive.stores.milvus.store import MilvusStore
 from histoseek.errors import AccessDenied, DamagedArchive, InputError, ServerUnreachable, ServerUnsuited
+from histoseek.settings import get_settings
 from tests.archive import filtering
 from tests.archive.filtering import KINDS, OWN, TEXTS, Row, evaluate
 from tests.archive.remote.copies_contract import *  # noqa: F403
@@ -270,7 +271,8 @@ def test_values_of_all_sizes_come_back(engine: Engine, place: StorePlace) -> Non
 def test_what_is_wrong_is_said_in_one_line(
     server: MilvusServer, monkeypatch: pytest.MonkeyPatch, address: str, error: type[Exception], text: str
 ) -> None:
-    monkeypatch.setattr("histoseek.archive.remote.milvus.connection.DEADLINE_S", 2.0)
+    monkeypatch.setenv("HISTOSEEK_SERVER_SECONDS", "2")
+    get_settings.cache_clear()
     with pytest.raises(error, match=text) as caught:
         MilvusStore.open(StorePlace(Path("unused"), address.format(host=server.host)))
     assert "\n" not in str(caught.value)

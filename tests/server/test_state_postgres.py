@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -21,7 +23,7 @@ from histoseek.server.state.collections import CollectionStore
 from histoseek.server.state.database import State
 from histoseek.server.state.feedback import FeedbackStore
 from histoseek.server.state.migrations import Migrations
-from histoseek.server.state.postgres import PostgresEngine
+from histoseek.server.state.postgres import _MOST_CONNECTIONS, PostgresEngine
 from tests.server import (
     test_collection_store as collections,
 )
@@ -41,6 +43,7 @@ from tests.server import (
     test_tokens as tokens,
 )
 from tests.servers.postgres import PostgresServer
+from tests.waiting import HANG_S
 
 
 @pytest.fixture(autouse=True)
@@ -66,6 +69,20 @@ def state(tmp_path: Path) -> Iterator[State]:
     state = State(tmp_path / "state")
     yield state
     state.close()
+
+
+def test_a_transaction_tells_the_time_while_others_wait_for_its_end(postgres: PostgresServer, tmp_path: Path) -> None:
+    engine = PostgresEngine(address_of(postgres, tmp_path), ())
+    with ThreadPoolExecutor(1) as pool, ExitStack() as stack:
+        stack.enter_context(engine.open_transaction())
+        waiting = [stack.enter_context(engine._pool.lend()) for _ in range(_MOST_CONNECTIONS - 1)]
+        assert all(waiting)
+        assert engine.now() > 0
+        # Else of others than this thread's transaction.
+        other = pool.submit(engine.now)
+        stack.pop_all().close()
+        assert other.result(HANG_S) > 0
+    engine.close()
 
 
 def counting() -> Callable[[], float]:

@@ -25,11 +25,9 @@ from histoseek.errors import (
     ServerUnreachable,
     ServerUnsuited,
 )
+from histoseek.settings import get_settings
 
 T = TypeVar("T")
-
-DEADLINE_S = 60.0
-"""For how long a call is repeated before the server counts as unreachable: a restarted one needs some 20 s."""
 
 _CONNECT_S = 5.0
 _CHECKED_S = 5.0
@@ -105,12 +103,13 @@ class Database:
         self._lock = threading.Lock()
         self._held: Any = None
 
-    def call(self, ask: Callable[[Any, float], T], *, deadline_s: float | None = None) -> T:
-        """What the server answers; repeated while it is not ready, so only for what may be done twice.
+    def call(self, ask: Callable[[Any, float], T]) -> T:
+        """What the server answers; repeated while it is not ready for HISTOSEEK_SERVER_SECONDS (a restarted one needs
+        some 20), so only for what may be done twice.
 
         ask: is given the client and the seconds that are left.
         """
-        end_s = time.monotonic() + (DEADLINE_S if deadline_s is None else deadline_s)
+        end_s = time.monotonic() + get_settings().server_seconds
         pause_s, most_s = _PAUSES_S
         while True:
             try:
