@@ -79,6 +79,18 @@ def test_members_change_tables_of_each_other(archives: tuple[str, str], postgres
     PostgresFiles(Database(PostgresPlace.parse(kidney))).write("a", b"2")
 
 
+def test_a_grant_is_of_one_archive_alone(archives: tuple[str, str], postgres: PostgresServer) -> None:
+    """Of roles, a server has one set for all its databases; and they outlive archives."""
+    kidney, _ = archives
+    grant(kidney, "ann", "write")
+    connect(kidney).drop()
+    PostgresFiles.open(kidney).write("archive.json", b"another of the same name")
+    grant(kidney, "bob", "write")
+    with pytest.raises(AccessDenied):
+        of("ann", postgres, "kidney").read("archive.json")
+    assert of("bob", postgres, "kidney").read("archive.json") == b"another of the same name"
+
+
 def test_what_can_not_be_granted(archives: tuple[str, str], postgres: PostgresServer) -> None:
     kidney, _ = archives
     with pytest.raises(ConfigurationError, match="no such role"):

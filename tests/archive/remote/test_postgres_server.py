@@ -14,6 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from histoseek.archive.remote.address import ArchiveAddress
 from histoseek.archive.remote.postgres.connection import Database, connect
 from histoseek.archive.remote.postgres.files import PostgresFiles
 from histoseek.archive.remote.postgres.place import PostgresPlace
@@ -22,6 +23,7 @@ from histoseek.errors import (
     ArchiveBusy,
     ArchiveError,
     ConfigurationError,
+    HistoseekError,
     ServerUnreachable,
     ServerUnsuited,
 )
@@ -95,6 +97,34 @@ def test_no_extension_or_an_old_one(postgres: PostgresServer) -> None:
         assert "0.7.4, 0.8 or newer is needed" in one_line(caught.value)
     finally:
         postgres.execute("DROP DATABASE bare WITH (FORCE)")
+
+
+def test_a_database_that_is_not_in_utf_8(postgres: PostgresServer) -> None:
+    postgres.execute("CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'")
+    try:
+        with opened(postgres.address("a", database="latin")) as database, pytest.raises(ServerUnsuited) as caught:
+            database.exists()
+        assert "in LATIN1" in one_line(caught.value)
+    finally:
+        postgres.execute("DROP DATABASE latin WITH (FORCE)")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql://me:a@geheim@host/database/archive",
+        "postgresql://me:a/geheim@host/database/archive",
+        "postgresql://me:a?geheim@host/database/archive",
+        "postgresql://me:a geheim@host/database/archive",
+        "postgresql:/me:geheim@host/archive",
+        "postgres:/me:geheim@host/database/archive",
+        "postgresql://host/database/archive?nothing=1&password=geheim",
+    ],
+)
+def test_passwords_in_addresses_that_are_wrong_are_not_shown(address: str) -> None:
+    with pytest.raises(HistoseekError) as caught:
+        PostgresPlace.parse(ArchiveAddress.parse(address).text)
+    assert "geheim" not in one_line(caught.value)
 
 
 def test_a_role_that_may_make_nothing(postgres: PostgresServer) -> None:

@@ -146,11 +146,15 @@ def check_format(connection: Connection, schema: str, address: str) -> None:
 
 
 def check_server(connection: Connection, address: str) -> None:
-    """Raises ServerUnsuited for an old server, or one without pgvector or with an old one."""
+    """Raises ServerUnsuited for an old server, a database not in UTF-8, or one without pgvector or with an old one."""
     number = connection.info.server_version
     if number < LEAST_SERVER * 10_000:
         what = f"the server is PostgreSQL {number // 10_000}, {LEAST_SERVER} or newer is needed"
         raise ServerUnsuited(address, what, "Update the server")
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        what = f"the database is in {encoding}, which can't hold all texts"
+        raise ServerUnsuited(address, what, "Make one in UTF-8: createdb --encoding=UTF8 --template=template0")
     least = ".".join(map(str, LEAST_VECTOR))
     row = connection.execute("SELECT extversion FROM pg_extension WHERE extname = 'vector'").fetchone()
     if row is None:
