@@ -26,7 +26,7 @@ from histoseek.mosaics.signature import Signature
 from histoseek.search.retrieve.candidates import best, candidates
 from histoseek.search.scope.exclusion import Exclusions, SearchScope
 
-COUNTS = (300, 1000, 1732, 3162, 5000, 10_000)
+COUNTS = (1000, 2000, 3162)
 SPREAD, BATCH = 0.8, 5000
 
 
