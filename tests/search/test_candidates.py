@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from histoseek.archive.stores.rows import quantise
+from histoseek.archive.stores.rows import RankingRows, make_keys, make_planes, make_signs, quantise
 from histoseek.archive.stores.slides import SlideTable
-from histoseek.mosaics.distances import Distances, SignatureBlock, get_distance
+from histoseek.mosaics.distances import Distances, SignatureBlock, compute_squared_lengths, get_distance
 from histoseek.search.options import SearchOptions
 from histoseek.search.retrieve.candidates import candidates
-from histoseek.search.retrieve.scan import inner, products
+from histoseek.search.retrieve.scan import inner, products, screen
 from histoseek.search.scope.exclusion import Exclusions, SearchScope
 from histoseek.settings import get_settings
 from tests.archive.tables import create_table, open_table
@@ -174,3 +174,83 @@ def test_inner_products_equal_sums_in_double_precision(compiler: None) -> None:
     places = np.array([5, 5, 299, 0])
     expected = vectors[places].astype(float) @ vectors[7].astype(float)
     np.testing.assert_allclose(inner(vectors, vectors[7], places), expected, atol=1e-3)
+
+
+class ArraysOnly:
+    """The part of a store that candidates are found by, of given vectors; is_large: with one bit a number as well."""
+
+    def __init__(self, vectors: np.ndarray, is_large: bool) -> None:
+        codes, scales = quantise(vectors)
+        ids = np.array([f"s{i:05d}" for i in range(len(vectors))])
+        patients = np.array([f"p{i // 4}" for i in range(len(vectors))])
+        count = np.arange(len(vectors))
+        self.rows = RankingRows(
+            slide_ids=ids,
+            patient_ids=patients,
+            case_ids=patients,
+            row_ids=count.astype(np.uint64),
+            row_order=count,
+            order=count,
+            patient_keys=make_keys(patients),
+            case_keys=make_keys(patients),
+            barcodes=np.zeros((len(vectors), 1), np.uint64),
+            offsets=np.arange(len(vectors) + 1),
+            global_vectors=vectors,
+            squares=compute_squared_lengths(vectors),
+            codes=codes,
+            scales=scales,
+            contexts=np.empty((len(vectors), 0), np.float32),
+            signs=make_signs(vectors) if is_large else np.empty((len(vectors), 0), np.uint64),
+        )
+
+    def ranking_rows(self) -> RankingRows:
+        return self.rows
+
+    def ranking_places(self, where: None) -> np.ndarray:
+        return self.rows.all_places
+
+
+def draw_unit_vectors(count: int, dimension: int, first: float = 0.0) -> np.ndarray:
+    vectors = np.random.default_rng(2).standard_normal((count, dimension)).astype(np.float32)
+    vectors[:, 0] += first
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("first", [0.0, 300.0])
+def test_what_eight_bits_leave_open_is_compared_in_full(first: float) -> None:
+    """One large number in all vectors lets eight bits say little of the others."""
+    vectors = draw_unit_vectors(400, 64, first)
+    for query in vectors[:3]:
+        nearest = np.sort(np.argsort(-(vectors.astype(float) @ query), kind="stable")[:100])
+        found = candidates(ArraysOnly(vectors, is_large=False), query, 100, SearchScope())
+        assert found.places.tolist() == nearest.tolist()
+
+
+def test_large_stores_leave_slides_out_and_take_others_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("histoseek.search.retrieve.candidates._FIRST", 640)
+    vectors, count = draw_unit_vectors(6000, 192), 10
+    store, shares = ArraysOnly(vectors, is_large=True), []
+    for number in range(0, 200, 20):
+        scope = SearchScope(None, Exclusions((f"s{number:05d}",), patient_ids=("p0", f"p{number // 4}")))
+        order = np.argsort(-(vectors @ vectors[number]), kind="stable")
+        gone = {0, 1, 2, 3, *range(number // 4 * 4, number // 4 * 4 + 4)}
+        kept = [place for place in order.tolist() if place not in gone]
+        far = f"s{kept[-1]:05d}"
+        found = candidates(store, vectors[number], count, scope, also=[far, "s00002", "nowhere"])
+        assert len(found) == count + 1
+        assert kept[-1] in found.places
+        assert not gone & set(found.places.tolist())
+        shares.append(len(set(kept[:count]) & set(found.places.tolist())) / count)
+    assert np.mean(shares) > 0.95
+
+
+def test_a_look_at_one_bit_finds_those_that_oppose_least(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("numba")
+    monkeypatch.setattr("histoseek.search.retrieve.numba_scan._SIGNS_PER_THREAD", 100)
+    vectors = draw_unit_vectors(3001, 100)
+    signs, query = make_signs(vectors), vectors[17]
+    bits, planes = (np.unpackbits(one.view(np.uint8), axis=1, bitorder="little") for one in (signs, make_planes(query)))
+    sums = bits @ (2 * (planes.T.astype(int) @ [1, 2, 4, 8]) - 15)
+    places = np.sort(np.random.default_rng(3).choice(3001, 1777, replace=False))
+    least = np.sort(sums[places])[99]
+    assert screen(signs, query, places, 100).tolist() == places[sums[places] <= least].tolist()

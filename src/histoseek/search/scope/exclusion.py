@@ -94,17 +94,20 @@ class Exclusions:
         nobodys = all_of(one_of("case_id", self.patient_cases), NO_PATIENT) if self.patient_cases else None
         return any_of(*(one_of(column, values) for column, values in columns.items() if values), nobodys)
 
+    def places(self, rows: OwnedSlides) -> NDArray[np.int64]:
+        """Which rows are left out, ascending."""
+        found = [rows.places_of(self.slide_ids)]
+        found += [rows.places_of_patient(patient_id) for patient_id in self.patient_ids]
+        found += [rows.places_of_case(case_id) for case_id in self.case_ids]
+        for case_id in self.patient_cases:
+            places = rows.places_of_case(case_id)
+            found.append(places[rows.patient_ids[places] == ""])
+        return np.unique(np.concatenate(found))
+
     def mask(self, rows: OwnedSlides) -> NDArray[np.bool_]:
         """Which rows are not left out, bool [S]."""
         mask = np.ones(len(rows), np.bool_)
-        mask[rows.places_of(self.slide_ids)] = False
-        for patient_id in self.patient_ids:
-            mask[rows.places_of_patient(patient_id)] = False
-        for case_id in self.case_ids:
-            mask[rows.places_of_case(case_id)] = False
-        for case_id in self.patient_cases:
-            places = rows.places_of_case(case_id)
-            mask[places[rows.patient_ids[places] == ""]] = False
+        mask[self.places(rows)] = False
         return mask
 
 
@@ -134,17 +137,16 @@ class SearchScope:
         return all_of(self.where, not_true(self.exclusions.condition))
 
     def places(self, store: SlideTable) -> NDArray[np.int64]:
-        """Where its slides stand among the rows that the store keeps at hand, ascending.
+        """Where its slides stand among the rows that the store keeps at hand, ascending; raises BadFilter."""
+        return leave_out(*self.split(store))
+
+    def split(self, store: SlideTable) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Where the slides that satisfy its filter stand, and where those do that are left out, both ascending.
 
         The filter is asked for apart from what is left out, so that the store remembers it between queries.
         Raises BadFilter.
         """
-        rows = store.ranking_rows()
-        places = store.ranking_places(self.where)
-        if self.exclusions == Exclusions():
-            return places
-        mask = self.exclusions.mask(rows)
-        return np.flatnonzero(mask) if len(places) == len(rows) else places[mask[places]]
+        return store.ranking_places(self.where), self.exclusions.places(store.ranking_rows())
 
     def without_filter(self) -> SearchScope:
         """All slides but those that are left out."""
@@ -164,6 +166,14 @@ class SearchScope:
         """Without some more slides."""
         exclusions = self.exclusions
         return replace(self, exclusions=replace(exclusions, slide_ids=(*exclusions.slide_ids, *slide_ids)))
+
+
+def leave_out(places: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The places, ascending, that are not among some others."""
+    ranks = np.searchsorted(places, others)
+    there = ranks < len(places)
+    ranks = ranks[there][places[ranks[there]] == others[there]]
+    return np.delete(places, ranks) if len(ranks) else places
 
 
 _UNUSUAL_ID = r"[^!-~]|[,^]|^[^0-9]*$"
