@@ -1,4 +1,7 @@
-"""A real Slurm with two nodes on free ports of this machine, for tests; from Debian's slurmctld, slurmd and munge."""
+"""A real Slurm with two nodes on free ports of this machine, for tests; from Debian's slurmctld, slurmd and munge.
+
+Where CI=true says that this is a machine of continuous integration, and it is root's, they are installed.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -53,6 +57,9 @@ NodeName=node2 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[1]} CPUs=4 Rea
 PartitionName=main Nodes=node1,node2 Default=YES MaxTime=INFINITE State=UP OverSubscribe=NO
 """
 _NODES = ("node1", "node2")
+_PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch")
+_PACKAGES = ("slurmctld", "slurmd", "munge")
+_INSTALL_S = 120.0
 
 
 @dataclass
@@ -116,17 +123,42 @@ class SlurmServer:
 
 
 def find_program(name: str) -> str:
-    """The path of one of Slurm's programs; skips the test where it is not installed, or this is not root."""
-    found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    """The path of one of Slurm's programs; skips the test where it is not installed."""
+    found = _find(name)
     if found is None:
-        pytest.skip(f"no Slurm: {name} is not installed (Debian: apt-get install slurmctld slurmd munge)")
+        pytest.skip(f"no Slurm: {name} is not installed (Debian: apt-get install {' '.join(_PACKAGES)})")
     return found
+
+
+def _find(name: str) -> str | None:
+    return shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+
+
+@lru_cache(maxsize=1)
+def _install() -> None:
+    """Try once to install it where a machine of continuous integration lacks it; whatever comes of that."""
+    is_wanted = os.environ.get("CI") == "true" and os.geteuid() == 0
+    if not is_wanted or all(map(_find, _PROGRAMS)) or shutil.which("apt-get") is None:
+        return
+    install = f"apt-get -qy install --no-install-recommends {' '.join(_PACKAGES)}"
+    # At this run level the packages start no servers of their own.
+    given = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
+    command = ["sh", "-c", f"{install} || {{ apt-get -q update && {install}; }}"]
+    process = subprocess.Popen(
+        command, env=given, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True
+    )
+    try:
+        process.wait(_INSTALL_S)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 @contextmanager
 def run_slurm() -> Iterator[SlurmServer]:
     """A running Slurm; skips the test where it is not installed, or this is not root, as its nodes have to be."""
-    for name in ("munged", "slurmctld", "slurmd", "sbatch"):
+    _install()
+    for name in _PROGRAMS:
         find_program(name)
     if os.geteuid() != 0:
         pytest.skip("no Slurm: its nodes need root, and this is another user")

@@ -101,16 +101,17 @@ def pause() -> None:
 
 def count_slots(workers: Mapping[str, Mapping[str, Any]]) -> int:
     """How many slides workers take at once: where any of them declare GPUs, those alone."""
-    gpus = sum(_count_gpus(worker) for worker in workers.values())
+    gpus = sum(count_gpus(worker) for worker in workers.values())
     return int(gpus / _GPU_OF_A_SLIDE) if gpus else sum(int(worker["nthreads"]) for worker in workers.values())
 
 
 def find_resources(workers: Mapping[str, Mapping[str, Any]]) -> dict[str, float] | None:
     """What a slide needs of a worker."""
-    return {_GPU: _GPU_OF_A_SLIDE} if any(map(_count_gpus, workers.values())) else None
+    return {_GPU: _GPU_OF_A_SLIDE} if any(map(count_gpus, workers.values())) else None
 
 
-def _count_gpus(worker: Mapping[str, Any]) -> float:
+def count_gpus(worker: Mapping[str, Any]) -> float:
+    """How many of them a worker declares."""
     return float(worker.get("resources", {}).get(_GPU, 0))
 
 

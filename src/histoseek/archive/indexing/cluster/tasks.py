@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from histoseek.archive.indexing.cluster.connection import (
     ClusterConnection,
+    count_gpus,
     count_slots,
     find_deadline,
     find_resources,
@@ -87,6 +88,9 @@ class SlideTasks:
         if monotonic() < self._next_look_s:
             return
         workers = self.connection.list_workers()
+        if self._resources is not None:
+            # What is asked of GPUs nobody else takes.
+            workers = {address: worker for address, worker in workers.items() if count_gpus(worker)}
         self._next_look_s = monotonic() + _LOOK_S
         if workers:
             self._most, self._ends_s = _PER_SLOT * max(1, count_slots(workers)), None
