@@ -6,6 +6,7 @@ import os
 import re
 from dataclasses import dataclass
 
+from histoseek.archive.remote.address import hide_password
 from histoseek.arguments import describe
 from histoseek.errors import ConfigurationError
 from histoseek.settings import get_settings
@@ -38,7 +39,7 @@ class ClusterAddress:
             return cls(text.rstrip("/"), scheduler[1])
         counted = _COUNTED.fullmatch(text)
         if counted is None or counted[1] not in (LOCAL, *BATCH_SYSTEMS):
-            raise ConfigurationError(f"--cluster {text}", "names no cluster", _ADVICE)
+            raise ConfigurationError(f"--cluster {hide_password(text)}", "names no cluster", _ADVICE)
         count = int(counted[2]) if counted[2] else _count_processes() if counted[1] == LOCAL else 1
         if not 1 <= count <= _MOST:
             raise ConfigurationError(f"--cluster {text}", f"{count} is no number of workers", f"Give 1 to {_MOST:,}")
