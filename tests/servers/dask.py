@@ -49,12 +49,16 @@ class DaskCluster:
         wait_for(lambda: file.exists() and file.read_text() and json.loads(file.read_text())["address"])
 
     def start_workers(self, count: int = 2, **environment: str) -> subprocess.Popen[bytes]:
-        """Start some; they look for the scheduler until it is there. Several are started anew when they die, a single
-        one is a process alone, which is there sooner."""
-        own = ("--nworkers", str(count)) if count > 1 else ("--no-nanny",)
-        options = (*own, "--nthreads", "2", "--host", "127.0.0.1", "--no-dashboard")
-        place = ("--memory-limit", "0", "--local-directory", str(self.folder))
-        preload = ("--preload", "tests.servers.dask_worker", *place)
+        """Start some, each started anew when it dies; they look for the scheduler until it is there."""
+        options = ("--nworkers", str(count), "--nthreads", "2", "--host", "127.0.0.1", "--no-dashboard")
+        preload = (
+            "--preload",
+            "tests.servers.dask_worker",
+            "--memory-limit",
+            "0",
+            "--local-directory",
+            str(self.folder),
+        )
         arguments = (self.address, *options, *preload, *self.worker_options)
         return self._start("distributed.cli.dask_worker", *arguments, **environment)
 

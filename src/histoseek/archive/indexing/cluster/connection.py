@@ -29,6 +29,13 @@ _THREADS = 2
 _DEATHS = 1
 """Workers that may die of a slide, besides the first, where the scheduler is ours."""
 
+_SCHEDULER: Mapping[str, Any] = {
+    "allowed_failures": _DEATHS,
+    # Dask always has pages; by themselves they would be where the workers are, on a port that others want.
+    "dashboard": False,
+    "dashboard_address": "127.0.0.1:0",
+}
+
 _WORKER = "histoseek.archive.indexing.cluster.worker"
 _GPU = "GPU"
 _GPU_OF_A_SLIDE = 0.5
@@ -181,7 +188,7 @@ def _start_local(count: int) -> SpecCluster:
         memory_limit=None,
         preload=[_WORKER],
         silence_logs=logging.CRITICAL,
-        scheduler_kwargs={"allowed_failures": _DEATHS},
+        scheduler_kwargs=_SCHEDULER,
         env={"HISTOSEEK_THREADS": str(threads), "OMP_NUM_THREADS": str(threads)},
     )
 
@@ -198,11 +205,10 @@ def _start_batch(address: ClusterAddress) -> SpecCluster:
         "pbs": dask_jobqueue.PBSCluster,
         "lsf": dask_jobqueue.LSFCluster,
     }
-    options = {"dashboard_address": None, "allowed_failures": _DEATHS}
     security = Security()  # as Dask's settings say
     secured = {"security": security, "protocol": "tls://"} if security.tls_scheduler_cert else {}
     try:
-        cluster = kinds[address.kind](scheduler_options=options, **secured)
+        cluster = kinds[address.kind](scheduler_options=dict(_SCHEDULER), **secured)
     except (ValueError, TypeError) as error:
         advice = f"Set jobqueue.{address.kind} in ~/.config/dask/jobqueue.yaml (docs/cluster.md)"
         raise ConfigurationError(f"--cluster {address}", f"{error}", advice) from error
