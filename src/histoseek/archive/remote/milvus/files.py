@@ -93,16 +93,25 @@ class MilvusFiles:
 
     def drop(self) -> None:
         """All its collections but those of the lock, which go when it is released."""
-        lock = self._address.name("lock_")
         self._is_made = False
-        for name in self._database.list_names(self._address.name("")):
-            if not name.startswith(lock):
-                self._database.drop(name)
+        for name in self._list_own():
+            self._database.drop(name)
 
     @contextmanager
     def _hold(self) -> Iterator[None]:
         with WriteLock(self._database, self._address, self._lease_s).held():
-            yield
+            try:
+                yield
+            finally:
+                # What lies in its log alone, a server of one process may lose that is ended while it puts things away.
+                for name in self._list_own():
+                    with suppress(AbsentCollection):
+                        self._database.flush(name)
+
+    def _list_own(self) -> list[str]:
+        """The archive's collections but those of the lock."""
+        lock = self._address.name("lock_")
+        return [name for name in self._database.list_names(self._address.name("")) if not name.startswith(lock)]
 
     def _put_entries(self, entries: Mapping[str, tuple[FileStamp, int] | None]) -> None:
         """Let states of files count, None for one that is no more; then what they replace goes."""
