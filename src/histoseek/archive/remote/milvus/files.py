@@ -100,13 +100,11 @@ class MilvusFiles:
     @contextmanager
     def _hold(self) -> Iterator[None]:
         with WriteLock(self._database, self._address, self._lease_s).held():
-            try:
-                yield
-            finally:
-                # What lies in its log alone, a server of one process may lose that is ended while it puts things away.
-                for name in self._list_own():
-                    with suppress(AbsentCollection):
-                        self._database.flush(name)
+            yield
+            # What lies in its log alone, a server of one process may lose that is ended while it puts things away.
+            for name in self._list_own():
+                with suppress(AbsentCollection):
+                    self._database.flush(name)
 
     def _list_own(self) -> list[str]:
         """The archive's collections but those of the lock."""
