@@ -219,8 +219,8 @@ def test_a_commit_that_was_cut_off_is_taken_back(
         with monkeypatch.context() as patch:
             insert = Database.insert
 
-            def fail(self: Database, name: str, entities: Sequence[Mapping[str, Any]]) -> None:
-                insert(self, name, entities)  # noqa: B023
+            def fail(self: Database, name: str, entities: Sequence[Mapping[str, Any]], *checks: Any) -> None:
+                insert(self, name, entities, *checks)  # noqa: B023
                 if name.endswith(last):  # noqa: B023
                     raise ServerUnreachable("milvus://here", "it was killed")
 

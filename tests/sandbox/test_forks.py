@@ -145,13 +145,14 @@ def test_nothing_is_left_of_many(server: ForkServer) -> None:
     fork(server).close()
     assert server.pid
     wait_for(lambda: not children(server.pid or 0))
-    before = sorted(one.name for one in Path("/proc/self/fd").iterdir())
+    before = len(list(Path("/proc/self/fd").iterdir()))
     for number in range(200):
         process = fork(server)
         if number % 20 == 0:
             process.ask({"kind": "echo"}, most_bytes=10)
         process.close()
-    assert sorted(one.name for one in Path("/proc/self/fd").iterdir()) == before
+    # Other threads of this process may be opening a connection.
+    assert len(list(Path("/proc/self/fd").iterdir())) < before + 20
     wait_for(lambda: not children(server.pid or 0))
 
 
