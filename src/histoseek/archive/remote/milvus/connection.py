@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
-import random
 import re
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from histoseek.archive.remote.address import hide_password
-from histoseek.deadline import check_deadline
+from histoseek.archive.remote.retries import Patience
 from histoseek.errors import (
     AccessDenied,
     ArchiveError,
@@ -25,7 +23,6 @@ from histoseek.errors import (
     ServerUnreachable,
     ServerUnsuited,
 )
-from histoseek.settings import get_settings
 
 T = TypeVar("T")
 
@@ -109,19 +106,16 @@ class Database:
 
         ask: is given the client and the seconds that are left.
         """
-        end_s = time.monotonic() + get_settings().server_seconds
-        pause_s, most_s = _PAUSES_S
+        patience = Patience(*_PAUSES_S)
         while True:
             try:
-                return ask(self._client(), max(1.0, end_s - time.monotonic()))
+                return ask(self._client(), max(1.0, patience.left_s))
             except Exception as error:
                 if not is_transient(error):
                     raise self._translate(error) from error
-                if time.monotonic() + pause_s > end_s:
+                if patience.is_over:
                     raise ServerUnreachable(self._address.shown, _reason(error)) from error
-            check_deadline()
-            time.sleep(pause_s * random.uniform(0.5, 1))
-            pause_s = min(2 * pause_s, most_s)
+            patience.wait()
 
     def list_names(self, prefix: str) -> list[str]:
         """The collections whose names begin so."""

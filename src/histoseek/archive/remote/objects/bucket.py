@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from histoseek.archive.remote.objects.faults import translating
 from histoseek.archive.remote.objects.place import CONNECT_S, SILENCE_S, ObjectPlace, read_environment
-from histoseek.deadline import check_deadline
+from histoseek.archive.remote.retries import Patience
 from histoseek.errors import MissingExtra, ServerUnreachable
 from histoseek.settings import get_settings
 
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from obstore.store import S3Store
 
 _MOST_RETRIES = 1000
-_PAUSE_S = 0.2
 
 T = TypeVar("T")
 
@@ -98,16 +96,15 @@ class Bucket:
 
     def _ask(self, do: Callable[[], T]) -> T:
         """Do what may be done twice: the client repeats no request whose answer was cut off."""
-        end_s = time.monotonic() + get_settings().server_seconds
+        patience = Patience()
         while True:
             try:
                 with translating(self.address):
                     return do()
             except ServerUnreachable:
-                if time.monotonic() > end_s:
+                if patience.is_over:
                     raise
-                check_deadline()
-                time.sleep(_PAUSE_S)
+            patience.wait()
 
     def _put(self, name: str, data: bytes, mode: Any | UpdateVersion) -> str:
         import obstore

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import random
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TypeVar
@@ -31,14 +29,10 @@ from histoseek.archive.remote.postgres.schema import (
 )
 from histoseek.archive.remote.postgres.standby import Standbys
 from histoseek.archive.remote.postgres.write_lock import WriteLock
-from histoseek.deadline import check_deadline
+from histoseek.archive.remote.retries import Patience
 from histoseek.errors import ArchiveError
-from histoseek.settings import get_settings
 
 Result = TypeVar("Result")
-
-_FIRST_PAUSE_S = 0.05
-_LONGEST_PAUSE_S = 1.0
 
 _databases: dict[tuple[int, str], Database] = {}
 """By process and address: a forked child leaves those of its parent alone."""
@@ -193,19 +187,16 @@ class Database:
 
     def _persist(self, attempt: Callable[[], Result], pool: Pool) -> Result:
         """Try until it goes well, or the time for what passes is over."""
-        end_s = time.monotonic() + get_settings().server_seconds
-        pause_s = _FIRST_PAUSE_S
+        patience = Patience()
         while True:
             try:
                 return attempt()
             except psycopg.Error as error:
                 passes = is_passing(error) or (self._place.has_many_hosts and _is_standby(error))
-                if not passes or time.monotonic() + pause_s > end_s:
+                if not passes or patience.is_over:
                     raise translate(error, self.address) from error
             pool.close()
-            check_deadline()
-            time.sleep(pause_s * random.uniform(0.5, 1.0))
-            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+            patience.wait()
 
     def _prepared(self, work: Callable[[], Result]) -> Result:
         """Do it, and once more when it fails since nothing of the archive is there yet."""
