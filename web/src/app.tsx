@@ -18,8 +18,11 @@ import { Login } from "./views/login";
 const VIEW_COMPONENTS: Record<View, ComponentType> = {
   results: ResultsView,
   compare: lazy(() => import("./compare/compare-view").then((room) => room.CompareView)),
+  board: lazy(() => import("./board/board-view").then((room) => room.BoardView)),
+  case: lazy(() => import("./cases/case-view").then((room) => room.CaseView)),
   overview: lazy(() => import("./overview/overview-view").then((room) => room.OverviewView)),
   collections: lazy(() => import("./collections/collections-view").then((room) => room.CollectionsView)),
+  work: lazy(() => import("./work/work-view").then((room) => room.WorkView)),
   history: lazy(() => import("./views/history").then((room) => room.HistoryView)),
 };
 

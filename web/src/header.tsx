@@ -6,7 +6,7 @@ import { routeInArchive } from "./search/other-archive";
 import { SearchBar } from "./search/search-bar";
 import { archiveList, archiveName } from "./state/archives";
 import { go, hrefTo, route, view } from "./state/navigation";
-import { START, VIEWS, type View } from "./state/route";
+import { MAIN_VIEWS, START, type View } from "./state/route";
 import { logOut, tokenSession } from "./state/session";
 import { helpOpen, useShortcuts } from "./state/shortcuts";
 import { isDark, switchTheme } from "./state/theme";
@@ -17,8 +17,11 @@ import { Icon, type IconName } from "./ui/icons";
 const VIEW_ICONS: Record<View, IconName> = {
   results: "search",
   compare: "compare",
+  board: "compare",
+  case: "collection",
   overview: "overview",
   collections: "collection",
+  work: "upload",
   history: "history",
 };
 
@@ -66,7 +69,7 @@ function Views(): JSX.Element {
   return (
     <nav aria-label={strings.app.navigation}>
       <ul class="views">
-        {VIEWS.map((name) => (
+        {MAIN_VIEWS.map((name) => (
           <li key={name}>
             <a href={hrefTo({ view: name })} aria-current={view.value === name ? "page" : undefined}>
               <Icon name={VIEW_ICONS[name]} />
@@ -107,7 +110,7 @@ function usePageShortcuts(): void {
       { key: "?", label: strings.help.open, run: openHelp },
       { key: "/", label: strings.help.focusSearch, run: focusSearch },
       { key: "T", label: strings.help.theme, run: switchTheme },
-      ...VIEWS.map((name, at) => ({
+      ...MAIN_VIEWS.map((name, at) => ({
         key: String(at + 1),
         label: strings.help.view(strings.app.views[name]),
         run: () => go({ view: name }),

@@ -45,10 +45,12 @@ class ArchiveInfo(Response):
 class Slide(Response):
     """A slide of an archive without its vectors; width and height in level-0 px, 0 if unknown.
 
-    file_name: without the folder; has_image: the slide can be displayed; extra: further metadata columns.
+    title: what people call it, its id, or its file's name where the id is a hash; file_name: without the folder;
+    has_image: the slide can be displayed; extra: further metadata columns.
     """
 
     slide_id: str
+    title: str
     file_name: str
     case_id: str | None
     patient_id: str | None

@@ -2,10 +2,10 @@
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
 import type { SearchResponse } from "../api/types";
+import { BrowseView } from "../browse/browse-view";
 import { openAddDialog } from "../collections/slides-to-add";
 import { ActiveFilters, clearFilters } from "../facets/active-filters";
 import { FacetsPanel } from "../facets/facets-panel";
-import { Welcome } from "../search/welcome";
 import { go, hrefTo, route } from "../state/navigation";
 import { describeQuestion } from "../state/query-descriptions";
 import { searchResults } from "../state/search-results";
@@ -29,7 +29,7 @@ const FILTERS = "results-filters";
 const VOTE = "results-vote";
 
 export function ResultsView(): JSX.Element {
-  if (!route.value.query) return <Welcome />;
+  if (!route.value.query) return <BrowseView />;
   const value = currentResponse.value;
   return (
     <div class={value && !votes(value) ? "results results-wide" : "results"}>

@@ -7,8 +7,12 @@
 import type { FieldFilter, Marks, Query } from "../api/types";
 import { hasLostText, readQuery, type TextStore, writeQuery } from "./query-parameters";
 
-export const VIEWS = ["results", "compare", "overview", "collections", "history"] as const;
+/** What the page shows; `results` without a question lists the archive's slides. */
+export const VIEWS = ["results", "compare", "board", "case", "overview", "collections", "work", "history"] as const;
 export type View = (typeof VIEWS)[number];
+
+/** The views that the header leads to; the others need something that was chosen. */
+export const MAIN_VIEWS = ["results", "overview", "collections", "work", "history"] as const satisfies readonly View[];
 
 /** What can be looked for. */
 export const TARGETS = ["slides", "reports", "regions"] as const;

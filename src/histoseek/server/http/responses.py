@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from datetime import date
 
@@ -39,12 +40,17 @@ from histoseek.search.phrases.results import PhraseResults
 from histoseek.search.results import QueryInfo, SearchResult, SearchResults
 from histoseek.slides.sources.registry import existing_source, source_name
 
+_HASH = re.compile(r"[0-9a-f]{16}|[0-9a-f]{32}")
+"""Ids of slides that got no name, and of uploads."""
+
 
 def to_slide(record: SlideRecord) -> Slide:
     """A slide without the address of its file and the text of its report."""
+    file_name = source_name(record.uri)
     return Slide(
         slide_id=record.slide_id,
-        file_name=source_name(record.uri),
+        title=make_title(record.slide_id, file_name),
+        file_name=file_name,
         case_id=record.case_id,
         patient_id=record.patient_id,
         site=record.site,
@@ -61,6 +67,11 @@ def to_slide(record: SlideRecord) -> Slide:
         has_image=bool(record.width) and existing_source(record.uri) is not None,
         extra={name: to_value(value) for name, value in record.extra.items()},
     )
+
+
+def make_title(slide_id: str, file_name: str) -> str:
+    """What people call a slide: its id, unless that is a hash and its file has a name."""
+    return file_name if file_name and _HASH.fullmatch(slide_id) else slide_id
 
 
 def to_value(value: MetadataValue) -> Value:

@@ -1,0 +1,25 @@
+import { formatCount } from "./formats";
+
+export const facets = {
+  title: "Filters",
+  allSlides: (count: number) => formatCount(count, "slide", "slides"),
+  slides: (count: number) => `${formatCount(count, "slide matches", "slides match")} them`,
+  fromReports: "From reports",
+  fields: {} as Readonly<Record<string, string>>,
+  noValue: "no value",
+  chosen: (count: number) => `${count} chosen`,
+  search: (field: string) => `Find a value of ${field}`,
+  searchHint: "find a value",
+  noValues: "no values with these filters",
+  noSuchValue: "no such value",
+  showAll: (count: number) => `${count} more`,
+  showFewer: "Fewer",
+  beyond: (count: number) => `and ${count} rarer values`,
+  active: "Active filters",
+  remove: (text: string) => `Remove the filter ${text}`,
+  clear: "Clear filters",
+  advanced: "SQL condition",
+  where: "Condition on the archive's columns",
+  whereHint: "column = 'value' AND other > 60",
+  apply: "Apply",
+} as const;

@@ -1,0 +1,31 @@
+/** All English texts of the page, a module a room. A number in a text is a function's argument. */
+import { app, errors, help, probability, session } from "./app";
+import { collections } from "./collections";
+import { compare } from "./compare";
+import { exporting } from "./export";
+import { facets } from "./facets";
+import { overview } from "./overview";
+import { phrases } from "./phrases";
+import { history, queries } from "./queries";
+import { results } from "./results";
+import { search } from "./search";
+import { viewer } from "./viewer";
+
+export const strings = {
+  app,
+  session,
+  errors,
+  queries,
+  probability,
+  history,
+  help,
+  search,
+  results,
+  facets,
+  collections,
+  export: exporting,
+  viewer,
+  compare,
+  phrases,
+  overview,
+} as const;
