@@ -31,6 +31,7 @@ from histoseek.rest.archives import (
 from histoseek.rest.base import Page, Problem
 from histoseek.rest.queries import ExplainRequest, PhrasesRequest, Query, SearchRequest
 from histoseek.rest.results import ExplainResponse, PhrasesResponse, SearchResponse
+from histoseek.rest.texts import ReportText
 from histoseek.rest.workspace import (
     Collection,
     CollectionContent,
@@ -168,6 +169,10 @@ class Client:
                 "POST", "/uploads", content=chunks, filename=path.name, spacing_um_per_px=spacing_um_per_px
             )
         return _parse(Upload, response)
+
+    def read_report(self, path: Path) -> ReportText:
+        """The text of a PDF or text file without identifiers; raises FileNotFoundError."""
+        return _parse(ReportText, self._request("POST", "/texts", content=path.read_bytes(), filename=path.name))
 
     def list_uploads(self) -> tuple[Upload, ...]:
         """Your uploads that have not expired."""

@@ -12,7 +12,18 @@ from histoseek._version import __version__
 from histoseek.server.context import Context
 from histoseek.server.logs import configure_logging
 from histoseek.server.problems import MEDIA_TYPE, PROBLEM_RESPONSES, install_problems
-from histoseek.server.routes import archives, collections, feedback, jobs, operations, search, session, slides, uploads
+from histoseek.server.routes import (
+    archives,
+    collections,
+    feedback,
+    jobs,
+    operations,
+    search,
+    session,
+    slides,
+    texts,
+    uploads,
+)
 from histoseek.server.security.middleware import Guard
 from histoseek.server.security.recorder import Recorder
 from histoseek.server.settings import ServerSettings
@@ -79,7 +90,7 @@ def create_bare_app() -> FastAPI:
     )
     install_problems(app)
     api = APIRouter(prefix=API, responses=PROBLEM_RESPONSES)
-    for part in (session, archives, slides, search, uploads, jobs, feedback, collections, operations):
+    for part in (session, archives, slides, search, uploads, texts, jobs, feedback, collections, operations):
         api.include_router(part.router)
     app.include_router(api)
     app.include_router(operations.metrics_router, responses=PROBLEM_RESPONSES)

@@ -78,9 +78,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class UploadLimits:
-    """What uploads may take: one file, all of one identity, all together; when they go; what reading one may cost."""
+    """What uploads may take: one slide, one report, all of one identity, all together; when they go; what reading one
+    may cost."""
 
     file_bytes: int = 4 * 2**30
+    report_bytes: int = 50_000_000
     identity_bytes: int = 8 * 2**30
     total_bytes: int = 32 * 2**30
     identity_count: int = 100

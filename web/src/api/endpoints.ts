@@ -16,6 +16,7 @@ import type {
   PhrasesRequest,
   PhrasesResponse,
   Report,
+  ReportText,
   SearchRequest,
   SearchResponse,
   Session,
@@ -68,6 +69,12 @@ export const uploads = {
   thumbnailUrl: (uploadId: string, px = 256) => urlOf(path`uploads/${uploadId}/thumbnail`, { px }),
   tileUrl: (uploadId: string, level: number, column: number, row: number) =>
     urlOf(path`uploads/${uploadId}/image_files/${level}/${column}_${row}.jpg`),
+};
+
+export const texts = {
+  /** The text of a PDF or text file without identifiers. */
+  read: (file: File, options: UploadOptions = {}) =>
+    upload<ReportText>("texts", file, { ...options, parameters: { filename: file.name } }),
 };
 
 export const searches = {

@@ -33,6 +33,7 @@ export type {
   QuerySlide,
   Region,
   Report,
+  ReportText,
   Result,
   SearchRequest,
   SearchResponse,

@@ -11,6 +11,7 @@ from histoseek.rest.archives import ImageInfo
 from histoseek.rest.base import Problem
 from histoseek.rest.workspace import EncodeRequest, Job, Upload
 from histoseek.server.clock import to_datetime
+from histoseek.server.http.bodies import read_length, write_body
 from histoseek.server.http.dependencies import InContext, Reader, Uploader, Viewer
 from histoseek.server.routes.image_responses import (
     UNCHANGED,
@@ -22,7 +23,7 @@ from histoseek.server.routes.image_responses import (
     respond_with_picture,
 )
 from histoseek.server.routes.jobs import to_job
-from histoseek.server.uploads.upload_store import IncomingUpload, StoredUpload
+from histoseek.server.uploads.upload_store import StoredUpload
 
 router = APIRouter(prefix="/uploads", tags=["uploads"])
 
@@ -40,7 +41,6 @@ _REFUSED: dict[int | str, dict[str, Any]] = {
     415: {"model": Problem, "description": "The file name has no suffix of a slide format"},
     507: {"model": Problem, "description": "No space for it at the moment"},
 }
-_WRITTEN_AT_ONCE = 2**20
 
 
 @router.post("", status_code=201, openapi_extra=_BODY, responses=_REFUSED)
@@ -52,11 +52,10 @@ async def upload(
     spacing_um_per_px: Spacing = None,
 ) -> Upload:
     """Upload a slide, or a picture of tissue, as the request's body; it is deleted after a while."""
-    content_length = request.headers.get("content-length")
-    expected = int(content_length) if content_length else None
+    expected = read_length(request)
     incoming = await run_in_threadpool(context.uploads.store.begin, caller.name, filename, expected, spacing_um_per_px)
     with incoming:
-        await _receive(request, incoming)
+        await write_body(request, incoming.write)
         stored = await run_in_threadpool(incoming.finish)
     return _to_upload(await run_in_threadpool(context.uploads.inspect, stored))
 
@@ -123,18 +122,6 @@ def get_upload_tile(
     return respond_with_picture(
         request, _make_tag(upload), lambda: context.uploads.make_tile(upload, level, column, row)
     )
-
-
-async def _receive(request: Request, incoming: IncomingUpload) -> None:
-    """Write the body as it comes, a MB at a time."""
-    buffer = bytearray()
-    async for chunk in request.stream():
-        buffer += chunk
-        if len(buffer) >= _WRITTEN_AT_ONCE:
-            await run_in_threadpool(incoming.write, bytes(buffer))
-            buffer.clear()
-    if buffer:
-        await run_in_threadpool(incoming.write, bytes(buffer))
 
 
 def _make_tag(upload: StoredUpload) -> str:

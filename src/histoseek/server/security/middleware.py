@@ -23,7 +23,7 @@ from histoseek.server.security.errors import AddressTooLong
 from histoseek.server.security.hosts import Hosts
 from histoseek.server.settings import ServerSettings
 
-UPLOADS = "/api/v1/uploads"
+UPLOADS, TEXTS = "/api/v1/uploads", "/api/v1/texts"
 CLIENT_GONE = 499
 """The status recorded for clients that left before the answer."""
 
@@ -84,6 +84,7 @@ class Guard:
         self._address_bytes = limits.address_bytes
         self._limit = BodyLimit(limits.json_bytes, limits.body_pause_s, limits.body_s)
         self._upload_limit = BodyLimit(settings.uploads.file_bytes, limits.body_pause_s, limits.upload_s)
+        self._text_limit = BodyLimit(settings.uploads.report_bytes, limits.body_pause_s, limits.upload_s)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -99,7 +100,7 @@ class Guard:
         request_id = _choose_request_id(Headers(scope=scope))
         scope["state"] = {**scope.get("state", {}), "request_id": request_id}
         log_token = current_request_id.set(request_id)
-        body = LimitedBody(receive, self._upload_limit if _is_upload(scope) else self._limit)
+        body = LimitedBody(receive, self._choose_limit(scope))
         sender = _ResponseSender(send, scope["path"], request_id, body)
         try:
             error = await self._run_app(scope, body, sender)
@@ -124,10 +125,15 @@ class Guard:
             return body.refusal or error
         return body.refusal
 
+    def _choose_limit(self, scope: Scope) -> BodyLimit:
+        if scope["method"] == "POST" and scope["path"] == TEXTS:
+            return self._text_limit
+        return self._upload_limit if _is_upload(scope) else self._limit
+
     def _make_deadline(self, scope: Scope) -> Deadline:
         """When work for a request ends: soon, but for uploads, and when the connection that it came by is gone."""
         deadline: Deadline = (scope.get("extensions") or {}).get(DEADLINE) or Deadline()
-        if not _is_upload(scope):
+        if not (_is_upload(scope) or scope["path"] == TEXTS):
             deadline.limit(self._work_s)
         return deadline
 

@@ -29,15 +29,15 @@ class IncompleteUpload(RequestError):
 
 
 class UnknownFormat(RequestError):
-    """The file's name has no ending of a slide in one file."""
+    """The file's name has no ending of a slide in one file, or of a report."""
 
     status = 415
 
-    def __init__(self, suffixes: tuple[str, ...]) -> None:
+    def __init__(self, suffixes: tuple[str, ...], what: str = "slide") -> None:
         self.suffixes = suffixes
         super().__init__(
             "upload",
-            "the file name has no suffix of a slide format",
+            f"the file name has no suffix of a {what} format",
             f"Choose a file of these formats: {', '.join(suffixes)}",
         )
 

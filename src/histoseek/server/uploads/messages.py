@@ -68,6 +68,14 @@ class EncodeRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class TextRequest:
+    """The text of a report: a PDF or a plain file."""
+
+    path: Path
+    kind: Literal["text"] = "text"
+
+
+@dataclass(frozen=True, slots=True)
 class ProgressReply:
     """So many tiles are encoded; the answer is still to come."""
 
@@ -92,6 +100,13 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadText:
+    """The bytes behind this are a text as UTF-8."""
+
+    kind: Literal["read"] = "read"
+
+
+@dataclass(frozen=True, slots=True)
 class EncodedBag:
     """The bytes behind this are the arrays of a bag as safetensors."""
 
@@ -113,8 +128,12 @@ class Failure:
     kind: Literal["failed"] = "failed"
 
 
-Request = Annotated[DescribeRequest | ThumbnailRequest | TileRequest | EncodeRequest, Field(discriminator="kind")]
-Reply = Annotated[ProgressReply | SlideDescription | Picture | EncodedBag | Failure, Field(discriminator="kind")]
+Request = Annotated[
+    DescribeRequest | ThumbnailRequest | TileRequest | EncodeRequest | TextRequest, Field(discriminator="kind")
+]
+Reply = Annotated[
+    ProgressReply | SlideDescription | Picture | EncodedBag | ReadText | Failure, Field(discriminator="kind")
+]
 
 
 def send(channel: socket.socket, message: Request | Reply, payload: bytes = b"") -> None:

@@ -17,6 +17,7 @@ from histoseek.encoders.bag import Bag, check_bag
 from histoseek.encoders.recipe import Recipe
 from histoseek.errors import BadFeatureFile, EncoderError, HistoseekError, InputError
 from histoseek.geometry import Rect
+from histoseek.reports.files.texts import LONGEST_TEXT
 from histoseek.sandbox.child_process import ChildProcess
 from histoseek.sandbox.child_setup import ChildLimits
 from histoseek.sandbox.confinement import Confinement
@@ -32,9 +33,11 @@ from histoseek.server.uploads.messages import (
     OnProgress,
     Picture,
     ProgressReply,
+    ReadText,
     Reply,
     Request,
     SlideDescription,
+    TextRequest,
     ThumbnailRequest,
     TileRequest,
     dump_message,
@@ -48,7 +51,7 @@ _ENCODING_TAKES = 10
 _ENCODING_THREADS = 2
 """Computing time is counted over all threads; more than these are seldom busy at once."""
 
-_A = TypeVar("_A", SlideDescription, Picture, EncodedBag)
+_A = TypeVar("_A", SlideDescription, Picture, EncodedBag, ReadText)
 
 _FAILURES_OF_ONE_SLIDE = 3
 """A slide that cost so many processes is not opened again: others wait while it is."""
@@ -115,6 +118,17 @@ class Sandbox:
     def make_tile(self, path: Path, level: int, column: int, row: int, name: str | None = None) -> bytes:
         """A Deep Zoom tile as a JPEG file; raises NoSuchTile outside of the image."""
         return self._reading.ask(TileRequest(path, level, column, row), Picture, name)[1]
+
+    def read_text(self, path: Path, name: str) -> str:
+        """The text of a PDF or of a plain file; raises InputError for what is neither, too long or without text."""
+        _, payload = self._reading.ask(TextRequest(path), ReadText, name)
+        try:
+            text = payload.decode()
+        except UnicodeDecodeError as error:
+            raise SandboxFailure("it could not be read") from error
+        if len(text) > LONGEST_TEXT:
+            raise SandboxFailure("it could not be read")
+        return text
 
     def encode(
         self,

@@ -1,4 +1,4 @@
-"""What a sandbox's process does with slides. Only ever imported there."""
+"""What a sandbox's process does with slides and reports. Only ever imported there."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from histoseek.encoders.tile.base import TileEncoder
 from histoseek.encoders.tile.registry import load_tile_encoder
 from histoseek.errors import EncoderError, HistoseekError, InputError, SlideError, UnreadableSlide
 from histoseek.progress import CountingReporter
+from histoseek.reports.files.texts import read_pdf, read_text
 from histoseek.server.tiles import jpeg
 from histoseek.server.tiles.deepzoom import DeepZoom
 from histoseek.server.tiles.service import THUMBNAIL_PX
@@ -27,9 +28,11 @@ from histoseek.server.uploads.messages import (
     Failure,
     Picture,
     ProgressReply,
+    ReadText,
     Reply,
     Request,
     SlideDescription,
+    TextRequest,
     ThumbnailRequest,
     TileRequest,
     parse_request,
@@ -88,6 +91,8 @@ class UploadReader:
             return Picture(), self._make_thumbnail(request)
         if isinstance(request, TileRequest):
             return Picture(), self._open(request.path).image.encode_tile(request.level, request.column, request.row)
+        if isinstance(request, TextRequest):
+            return ReadText(), _read_text(request.path).encode()
         return self._encode(request)
 
     def _describe(self, request: DescribeRequest) -> SlideFacts:
@@ -151,6 +156,10 @@ class UploadReader:
         slide = self._slides.pop(path, None)
         if slide is not None:
             slide.image.close()
+
+
+def _read_text(path: Path) -> str:
+    return read_pdf(path) if path.suffix.lower() == ".pdf" else read_text(path)[0]
 
 
 def create_handler(channel: socket.socket, encoder: str | None) -> UploadReader:

@@ -22,6 +22,7 @@ from typing import Self
 
 from histoseek.errors import SlideError
 from histoseek.files import fsync_path
+from histoseek.reports.files.texts import TEXT_SUFFIXES
 from histoseek.server.clock import Clock
 from histoseek.server.errors import NotFound, TooSlow
 from histoseek.server.jobs.job_spec import hide_person_name
@@ -56,6 +57,9 @@ _MULTI_FILE_SUFFIXES = frozenset((".mrxs", ".vms", ".vmu"))
 
 UPLOAD_SUFFIXES = SUFFIXES - _MULTI_FILE_SUFFIXES
 """Formats that keep a slide in one file."""
+
+REPORT_SUFFIXES = TEXT_SUFFIXES | {".pdf"}
+"""Formats of reports of one text."""
 
 _MAX_LENGTH = 120
 
@@ -111,7 +115,18 @@ class UploadStore:
 
         Raises UnknownFormat, UploadTooLarge, QuotaExceeded, StorageFull.
         """
-        suffix = require_suffix(filename)
+        return self._begin(owner, filename, require_suffix(filename), expected_bytes, spacing_um_per_px)
+
+    def begin_report(self, owner: str, filename: str, expected_bytes: int | None = None) -> IncomingUpload:
+        """As `begin`, a report that is read and never kept: its context is left without `finish`."""
+        suffix = PurePosixPath(make_display_name(filename)).suffix.lower()
+        if suffix not in REPORT_SUFFIXES:
+            raise UnknownFormat(tuple(sorted(REPORT_SUFFIXES)), "report")
+        return self._begin(owner, filename, suffix, expected_bytes, None)
+
+    def _begin(
+        self, owner: str, filename: str, suffix: str, expected_bytes: int | None, spacing_um_per_px: float | None
+    ) -> IncomingUpload:
         if expected_bytes is not None and expected_bytes > self._limits.file_bytes:
             raise UploadTooLarge(self._limits.file_bytes)
         upload_id = secrets.token_hex(16)
@@ -251,7 +266,7 @@ class IncomingUpload:
         self._expected_bytes = expected_bytes
         self._claimed_bytes = expected_bytes or 0
         self._written_bytes = 0
-        handle = os.open(UploadFolder(folder, record).file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         self._file = os.fdopen(handle, "wb", buffering=0)
         self._finished = False
 
@@ -262,6 +277,16 @@ class IncomingUpload:
         self._file.close()
         if not self._finished:
             shutil.rmtree(self._folder, ignore_errors=True)
+
+    @property
+    def path(self) -> Path:
+        """The file as far as it is written."""
+        return UploadFolder(self._folder, self._record).file
+
+    @property
+    def name(self) -> str:
+        """What to call it."""
+        return self._record.name
 
     def write(self, chunk: bytes) -> None:
         """Append bytes; raises UploadTooLarge, QuotaExceeded or StorageFull before they are written.

@@ -6,8 +6,10 @@ import logging
 import threading
 from collections.abc import Hashable
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Self
 
+from histoseek.archive.indexing.waiting_slides import WaitingSlide, clean_waiting_slides
 from histoseek.errors import HistoseekError
 from histoseek.sandbox.confinement import Confinement
 from histoseek.server.archives.registry import ArchiveEntry
@@ -21,7 +23,7 @@ from histoseek.server.tiles.tile_grid import ImageInfo
 from histoseek.server.uploads.errors import SandboxFailure
 from histoseek.server.uploads.sandbox import Sandbox, SandboxLimits
 from histoseek.server.uploads.upload_queries import Encodings, UploadQueries
-from histoseek.server.uploads.upload_store import StoredUpload, UploadStore
+from histoseek.server.uploads.upload_store import IncomingUpload, StoredUpload, UploadStore
 
 _FOLDER = "uploads"
 _SWEPT_EVERY_S = 300.0
@@ -76,6 +78,12 @@ class UploadedSlides:
         if upload.facts is None:
             raise NotFound("upload", "it is still being checked", "Try again in some seconds")
         return upload
+
+    def read_report(self, incoming: IncomingUpload) -> str:
+        """The text of a report that has come, without identifiers; raises InputError, SandboxFailure, SandboxBusy."""
+        text = self.sandbox.read_text(incoming.path, incoming.name)
+        (clean,) = clean_waiting_slides([WaitingSlide(PurePath(incoming.name).stem, {}, text)], choice=True)
+        return clean.report or ""
 
     def make_dzi(self, upload: StoredUpload) -> str:
         """The Deep Zoom description of an upload."""
