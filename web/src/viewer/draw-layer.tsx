@@ -4,7 +4,7 @@ import { strings } from "../strings";
 import { areaText } from "./lengths";
 import { moveRegion, regionAround, regionBetween, resizeRegion } from "./regions";
 import type { Stage } from "./stage";
-import { type Point, type Rect, rectToScreen, type Size, toSlide, type View } from "./view";
+import { type PlacedBox, type Point, placeBox, type Rect, type Size, stepOnSlide, toSlide, type View } from "./view";
 
 /** What is dragged over less than this is a click, not a region. */
 const LEAST_PX = 8;
@@ -47,7 +47,7 @@ export function DrawLayer(props: DrawLayerProps): JSX.Element {
         tabIndex={0}
         {...handlers}
       >
-        {view && pending && <PendingBox box={rectToScreen(view, pending)} />}
+        {view && pending && <PendingBox box={placeBox(view, pending)} />}
       </div>
       <p class="viewer-draw-hint" role="status">
         {pending && umPerPx !== null && <b>{areaText(pending.width * umPerPx, pending.height * umPerPx)} </b>}
@@ -106,15 +106,8 @@ function useDrawing({ stage, slide, byKeyboard, onAdd, onEnd }: DrawLayerProps):
   };
 }
 
-function PendingBox({ box }: { box: Rect }): JSX.Element {
-  const transform = `translate(${box.x.toFixed(1)}px, ${box.y.toFixed(1)}px)`;
-  const [width, height] = [`${box.width.toFixed(1)}px`, `${box.height.toFixed(1)}px`];
-  return (
-    <div
-      class="viewer-frame viewer-frame-drawn is-selected"
-      style={{ transform, width, height, borderColor: "#000000" }}
-    />
-  );
+function PendingBox({ box }: { box: PlacedBox }): JSX.Element {
+  return <div class="viewer-frame viewer-frame-drawn is-selected" style={{ ...box, borderColor: "#000000" }} />;
 }
 
 /** The region after a key: moved by arrows, resized by arrows with shift; null for other keys. */
@@ -123,8 +116,8 @@ function keyed(event: KeyboardEvent, pending: Rect | null, view: View, slide: Si
   if (!arrow && event.key !== "Enter") return null;
   const rect = pending ?? first(view, slide);
   if (!arrow || !rect) return rect;
-  const step = Math.max(1, KEY_STEP_PX * view.scale);
-  const by = { x: arrow.x * step, y: arrow.y * step };
+  const scale = Math.max(view.scale, 1 / KEY_STEP_PX);
+  const by = stepOnSlide({ ...view, scale }, { x: arrow.x * KEY_STEP_PX, y: arrow.y * KEY_STEP_PX });
   return event.shiftKey ? resizeRegion(slide, rect, by, LEAST_PX * view.scale) : moveRegion(slide, rect, by);
 }
 

@@ -1,7 +1,7 @@
 import type { ReadonlySignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { type Frame, inkOn } from "./frame";
-import { isVisible, type Rect, rectToScreen, type Size, type View } from "./view";
+import { boundsOnScreen, inPx, isVisible, type PlacedBox, placeBox, type Rect, type Size, type View } from "./view";
 
 const LABEL_PX = 22;
 
@@ -20,13 +20,14 @@ export function FrameLayer({ view, frames, selected, onSelect, onGo }: FrameLaye
     <div class="viewer-frames">
       {now &&
         frames.map((frame) => {
-          const box = rectToScreen(now, frame.rect);
-          if (!isVisible(now.stage, box)) return null;
+          const bounds = boundsOnScreen(now, frame.rect);
+          if (!isVisible(now.stage, bounds)) return null;
           return (
             <FrameBox
               key={frame.id}
               frame={frame}
-              box={box}
+              box={placeBox(now, frame.rect)}
+              bounds={bounds}
               stage={now.stage}
               isSelected={frame.id === selected}
               onSelect={() => onSelect(frame.id)}
@@ -40,25 +41,27 @@ export function FrameLayer({ view, frames, selected, onSelect, onGo }: FrameLaye
 
 interface FrameBoxProps {
   readonly frame: Frame;
-  readonly box: Rect;
+  readonly box: PlacedBox;
+  /** What it takes of the screen, turned as it is. */
+  readonly bounds: Rect;
   readonly stage: Size;
   readonly isSelected: boolean;
   readonly onSelect: () => void;
   readonly onGo: () => void;
 }
 
-function FrameBox({ frame, box, stage, isSelected, onSelect, onGo }: FrameBoxProps): JSX.Element {
+function FrameBox({ frame, box, bounds, stage, isSelected, onSelect, onGo }: FrameBoxProps): JSX.Element {
   const { colour, kind, label, name } = frame;
   return (
     <>
       <div
         class={`viewer-frame viewer-frame-${kind} ${isSelected ? "is-selected" : ""}`}
-        style={{ ...placed(box.x, box.y), width: px(box.width), height: px(box.height), borderColor: colour }}
+        style={{ ...box, borderColor: colour }}
       />
       <button
         type="button"
         class="viewer-frame-label"
-        style={{ ...placed(...corner(box, stage)), background: colour, color: inkOn(colour) }}
+        style={{ ...placed(...corner(bounds, stage)), background: colour, color: inkOn(colour) }}
         aria-label={name}
         aria-pressed={isSelected}
         title={name}
@@ -72,15 +75,11 @@ function FrameBox({ frame, box, stage, isSelected, onSelect, onGo }: FrameBoxPro
 }
 
 /** Where the label goes: on the frame's top edge, but within the stage as long as a part of the frame is. */
-function corner(box: Rect, stage: Size): [number, number] {
+function corner(bounds: Rect, stage: Size): [number, number] {
   const within = (at: number, most: number) => Math.max(0, Math.min(at, most - LABEL_PX));
-  return [within(box.x, stage.width), within(box.y - LABEL_PX, stage.height)];
+  return [within(bounds.x, stage.width), within(bounds.y - LABEL_PX, stage.height)];
 }
 
 function placed(x: number, y: number): { transform: string } {
-  return { transform: `translate(${x.toFixed(1)}px, ${y.toFixed(1)}px)` };
-}
-
-function px(length: number): string {
-  return `${length.toFixed(1)}px`;
+  return { transform: `translate(${inPx(x)}, ${inPx(y)})` };
 }

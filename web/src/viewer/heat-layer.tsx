@@ -3,7 +3,7 @@ import type { JSX } from "preact";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import { strings } from "../strings";
 import { type HeatKind, type HeatMap, type HeatTile, heatRange, heatStops, heatTiles } from "./heat";
-import { isVisible, rectToScreen, type View } from "./view";
+import { boundsOnScreen, isVisible, type View } from "./view";
 
 /** Tiles are at least as large on the screen: else those of large slides could not be seen. */
 const LEAST_PX = 4;
@@ -33,7 +33,7 @@ function paint(canvas: HTMLCanvasElement, view: View | null, tiles: readonly Hea
   pen.setTransform(density, 0, 0, density, 0, 0);
   pen.clearRect(0, 0, view.stage.width, view.stage.height);
   for (const { rect, colour } of tiles) {
-    const box = rectToScreen(view, rect);
+    const box = boundsOnScreen(view, rect);
     if (!isVisible(view.stage, box)) continue;
     pen.fillStyle = colour;
     pen.fillRect(box.x, box.y, Math.max(LEAST_PX, box.width), Math.max(LEAST_PX, box.height));

@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { follow, isSamePlace, lock, type Movable, type Place } from "./lock";
+import { keepScale, lock, type Movable } from "./lock";
+import type { Place } from "./similarity";
+import { UPRIGHT } from "./view";
 
-const at = (x: number, y: number, umPerPx: number): Place => ({ centreUm: { x, y }, umPerPx });
+const at = (x: number, y: number, umPerPx: number): Place => ({ centreUm: { x, y }, umPerPx, turn: UPRIGHT });
 
 /** Tells of its moves at once, or like a viewer only when it draws. */
 class Fake implements Movable {
@@ -33,24 +35,12 @@ class Fake implements Movable {
   }
 }
 
-describe("follow", () => {
-  it("moves as far in um and zooms by the same factor", () => {
-    expect(follow(at(130, 70, 0.5), at(100, 100, 1), at(5000, 6000, 4))).toEqual(at(5030, 5970, 2));
-  });
-
-  it("gives the place back when the leader comes back", () => {
-    const [then, other] = [at(12, 34, 0.7), at(-5, 8, 0.3)];
-    const there = follow(at(99, 1, 3), then, other);
-    expect(isSamePlace(follow(then, at(99, 1, 3), there), other)).toBe(true);
-  });
-});
-
 describe("lock", () => {
   it("moves each with the other, once", () => {
     const [one, other] = [new Fake(at(0, 0, 1)), new Fake(at(1000, 1000, 2))];
     lock(one, other);
     one.put(at(10, 20, 0.5));
-    expect(other.now).toEqual(at(1010, 1020, 1));
+    expect(other.now).toEqual(at(1020, 1040, 1));
     other.put(at(1000, 1000, 2));
     expect(one.now).toEqual(at(0, 0, 1));
     expect([one.moves, other.moves]).toEqual([2, 2]);
@@ -87,5 +77,20 @@ describe("lock", () => {
 
   it("needs two places", () => {
     expect(lock(new Fake(null), new Fake(at(0, 0, 1)))).toBeNull();
+  });
+});
+
+describe("keepScale", () => {
+  it("gives both one scale, each about its own middle", () => {
+    const [one, other] = [new Fake(at(0, 0, 1)), new Fake(at(70, 80, 2))];
+    const end = keepScale(one, other);
+    expect(other.now).toEqual(at(70, 80, 1));
+    other.put(at(70, 90, 4));
+    expect(one.now).toEqual(at(0, 0, 4));
+    one.put(at(5, 5, 4));
+    expect(other.now).toEqual(at(70, 90, 4));
+    end?.();
+    one.put(at(5, 5, 1));
+    expect(other.now).toEqual(at(70, 90, 4));
   });
 });

@@ -1,12 +1,6 @@
-/** Two viewers that move together: relative to where they were when they were locked, in um of tissue. */
+/** Two viewers that move together, as two slides that were laid on each other; or that have one scale. */
 
-import type { Point } from "./view";
-
-/** What is in a viewer's middle, in um from the slide's corner, and um per screen px. */
-export interface Place {
-  readonly centreUm: Point;
-  readonly umPerPx: number;
-}
+import { mapPlace, type Place, type Similarity, similarityOf } from "./similarity";
 
 /** Something that can be locked to another; `onMove` tells of changes of place until its answer is called. */
 export interface Movable {
@@ -16,46 +10,72 @@ export interface Movable {
   onMove(listener: () => void): () => void;
 }
 
-/** Where a viewer goes when its partner went from `leaderThen` to `leader`. */
-export function follow(leader: Place, leaderThen: Place, followerThen: Place): Place {
-  return {
-    centreUm: {
-      x: followerThen.centreUm.x + leader.centreUm.x - leaderThen.centreUm.x,
-      y: followerThen.centreUm.y + leader.centreUm.y - leaderThen.centreUm.y,
-    },
-    umPerPx: (followerThen.umPerPx * leader.umPerPx) / leaderThen.umPerPx,
-  };
-}
+/** Where a viewer goes, from where it is, when its partner is at a place; null: it stays. */
+type Follow = (partner: Place, own: Place) => Place | null;
 
-/** Equal but for rounding: less than a thousandth of a screen px and of the zoom apart. */
+/** Equal but for rounding: less than a thousandth of a screen px and of the zoom apart, and turned alike. */
 export function isSamePlace(a: Place, b: Place): boolean {
   const most = 1e-3 * Math.min(a.umPerPx, b.umPerPx);
   return (
     Math.abs(a.centreUm.x - b.centreUm.x) < most &&
     Math.abs(a.centreUm.y - b.centreUm.y) < most &&
-    Math.abs(a.umPerPx - b.umPerPx) < most
+    Math.abs(a.umPerPx - b.umPerPx) < most &&
+    a.turn.flipped === b.turn.flipped &&
+    Math.abs(((a.turn.degrees - b.turn.degrees + 540) % 360) - 180) < 0.02
   );
 }
 
-/** Lock two; the answer unlocks them. Null when one has no place. */
+/** Lock two as they lie now; the answer unlocks them. Null when one has no place. */
 export function lock(one: Movable, other: Movable): (() => void) | null {
-  const oneThen = one.place();
-  const otherThen = other.place();
+  const [oneThen, otherThen] = [one.place(), other.place()];
   if (!oneThen || !otherThen) return null;
+  const [there, back] = [similarityOf(oneThen, otherThen), similarityOf(otherThen, oneThen)];
+  return lead(
+    one,
+    other,
+    (place) => mapPlace(there, place),
+    (place) => mapPlace(back, place),
+  );
+}
+
+/** Lay one on the other by a map from its tissue, and lock them so. */
+export function lockBy(map: Similarity, one: Movable, other: Movable): (() => void) | null {
+  const place = one.place();
+  if (!place || !other.place()) return null;
+  other.put(mapPlace(map, place));
+  return lock(one, other);
+}
+
+/** Have both show as many um in a screen px, as `one` does at first; the answer ends it. Null when one has no place. */
+export function keepScale(one: Movable, other: Movable): (() => void) | null {
+  const [place, otherPlace] = [one.place(), other.place()];
+  if (!place || !otherPlace) return null;
+  const sameScale: Follow = ({ umPerPx }, own) => (isSameScale(umPerPx, own.umPerPx) ? null : { ...own, umPerPx });
+  const goal = sameScale(place, otherPlace);
+  if (goal) other.put(goal);
+  return lead(one, other, sameScale, sameScale);
+}
+
+export function isSameScale(a: number, b: number): boolean {
+  return Math.abs(a / b - 1) < 1e-3;
+}
+
+function lead(one: Movable, other: Movable, otherFollows: Follow, oneFollows: Follow): () => void {
   // A viewer tells of its move only when it draws next: one that is still where the lock put it did not move by itself,
   // and must not pull back a partner that went on meanwhile.
   const putAt = new Map<Movable, Place>();
-  const lead = (leader: Movable, leaderThen: Place, follower: Movable, followerThen: Place) =>
+  const follow = (leader: Movable, follower: Movable, goalOf: Follow) =>
     leader.onMove(() => {
-      const now = leader.place();
+      const [now, own] = [leader.place(), follower.place()];
       const put = putAt.get(leader);
-      if (!now || (put && isSamePlace(now, put))) return;
+      if (!now || !own || (put && isSamePlace(now, put))) return;
       putAt.delete(leader);
-      const goal = follow(now, leaderThen, followerThen);
+      const goal = goalOf(now, own);
+      if (!goal) return;
       putAt.set(follower, goal);
       follower.put(goal);
     });
-  const ends = [lead(one, oneThen, other, otherThen), lead(other, otherThen, one, oneThen)];
+  const ends = [follow(one, other, otherFollows), follow(other, one, oneFollows)];
   return () => {
     for (const end of ends) end();
   };

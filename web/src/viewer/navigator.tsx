@@ -1,7 +1,7 @@
 import type { JSX } from "preact";
 import { firstLevel, type SlideSource } from "./source";
 import type { Stage } from "./stage";
-import type { Size, View } from "./view";
+import { inPx, type Size, seenPart, toSlide, type View } from "./view";
 
 /** The longer side. */
 const LONGEST_PX = 100;
@@ -20,30 +20,33 @@ export function Navigator({ stage, source }: { stage: Stage; source: SlideSource
     const { left, top } = (event.currentTarget as HTMLElement).getBoundingClientRect();
     stage.centreOn({ x: (event.clientX - left) / shrink, y: (event.clientY - top) / shrink });
   };
-  const [across, down] = [view.stage.width * view.scale, view.stage.height * view.scale];
-  const place = `translate(${px((view.centre.x - across / 2) * shrink)}, ${px((view.centre.y - down / 2) * shrink)})`;
   return (
     <div
       class="viewer-navigator"
-      style={{ width: px(image.width * shrink), height: px(image.height * shrink) }}
+      style={{ width: inPx(image.width * shrink), height: inPx(image.height * shrink) }}
       onPointerDown={point}
       onPointerMove={point}
     >
       <img src={source.tileUrl(firstLevel(image), 0, 0)} alt="" draggable={false} />
-      <div
-        class="viewer-navigator-part"
-        style={{ transform: place, width: px(across * shrink), height: px(down * shrink) }}
-      />
+      <div class="viewer-navigator-part" style={placePart(view, shrink)} />
     </div>
   );
 }
 
-function seenShare(view: View, slide: Size): number {
-  const across = (view.stage.width * view.scale) / slide.width;
-  const down = (view.stage.height * view.scale) / slide.height;
-  return Math.min(across, down);
+/** The stage as a box on the small slide, which is never turned itself. */
+function placePart(view: View, shrink: number): { transform: string; width: string; height: string } {
+  const { x, y } = toSlide(view, { x: 0, y: 0 });
+  const { degrees, flipped } = view.turn;
+  const turn = `${degrees ? ` rotate(${-degrees}deg)` : ""}${flipped ? " scaleX(-1)" : ""}`;
+  const [width, height] = [view.stage.width, view.stage.height].map((px) => inPx(px * view.scale * shrink));
+  return {
+    transform: `translate(${inPx(x * shrink)}, ${inPx(y * shrink)})${turn}`,
+    width: width ?? "",
+    height: height ?? "",
+  };
 }
 
-function px(length: number): string {
-  return `${length.toFixed(1)}px`;
+function seenShare(view: View, slide: Size): number {
+  const { width, height } = seenPart(view);
+  return Math.min(width / slide.width, height / slide.height);
 }

@@ -1,9 +1,10 @@
 import type { ComponentChildren, JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { strings } from "../strings";
 import { DrawLayer } from "./draw-layer";
 import { type Frame, frameAt } from "./frame";
 import { FrameLayer } from "./frame-layer";
+import { makeHandle, type SlideHandle } from "./handle";
 import { type Heat, HeatLayer, HeatLegend } from "./heat-layer";
 import { moveByKey } from "./keys";
 import { Navigator } from "./navigator";
@@ -38,6 +39,10 @@ export interface SlideViewerProps {
   readonly onRegions?: (regions: readonly Rect[]) => void;
   /** What can be done with drawn regions. */
   readonly regionActions?: ComponentChildren;
+  /** Further tools of the toolbar, for the slide that is open. */
+  readonly tools?: (slide: SlideHandle) => ComponentChildren;
+  /** What lies over the slide, above its frames: boxes as large as the stage that let the pointer through where they want nothing of it. */
+  readonly layers?: (slide: SlideHandle) => ComponentChildren;
   /** Told the stage when it is there, and null when it goes: to lock it to another one and to fly to regions. */
   readonly onStage?: (stage: Stage | null) => void;
   /** Shown over the stage while there is no picture. */
@@ -61,6 +66,7 @@ export function SlideViewer(props: SlideViewerProps): JSX.Element {
   };
   const handle = useStage(source, onClick, onStage);
   const { stage } = handle;
+  const open = useOpenSlide(handle, source);
   useEffect(() => setDrawing(null), [source?.key]);
   const endDrawing = (): void => {
     setDrawing(null);
@@ -76,9 +82,12 @@ export function SlideViewer(props: SlideViewerProps): JSX.Element {
           onFullPage={toggleFullPage}
           drawing={onRegions ? drawing !== null : null}
           onDraw={(byKeyboard) => setDrawing(drawing ? null : byKeyboard ? "keyboard" : "pointer")}
-        />
+        >
+          {open && props.tools?.(open)}
+        </Toolbar>
       )}
       <StageView {...props} frames={frames} handle={handle} onGo={go} onFullPage={toggleFullPage}>
+        {open && props.layers?.(open)}
         {stage && source && drawing && onRegions && (
           <DrawLayer
             stage={stage}
@@ -102,6 +111,14 @@ export function SlideViewer(props: SlideViewerProps): JSX.Element {
         </RegionList>
       )}
     </section>
+  );
+}
+
+/** The handle of the slide that is open, the same as long as it is; null while there is none. */
+function useOpenSlide({ stage, element }: StageHandle, source: SlideSource | null): SlideHandle | null {
+  return useMemo(
+    () => stage && source && element.current && makeHandle(stage, source, element.current),
+    [stage, source],
   );
 }
 

@@ -2,35 +2,26 @@
 
 import { type ReadonlySignal, signal } from "@preact/signals";
 import OpenSeadragon from "openseadragon";
-import type { Movable, Place } from "./lock";
+import type { Movable } from "./lock";
 import { umPerScreenPx } from "./magnification";
+import { clickedAt, makeViewer } from "./openseadragon";
+import { normalDegrees, type Place } from "./similarity";
 import { firstLevel, type SlideSource } from "./source";
-import { fitView, isHome, type Point, type Rect, type Size, toSlide, type View } from "./view";
+import {
+  boundsOnScreen,
+  fitView,
+  isHome,
+  type Point,
+  type Rect,
+  type Size,
+  stepOnSlide,
+  type Turn,
+  toSlide,
+  type View,
+} from "./view";
 
 /** How much of the stage a region takes that was flown to. */
 const FLY_SHARE = 0.5;
-
-/** The slide can be zoomed to this many screen px for one of its own. */
-const MOST_SCREEN_PX = 4;
-
-const GESTURES = { clickToZoom: false, dblClickToZoom: true, flickEnabled: true, pinchRotate: false };
-
-const OPTIONS: OpenSeadragon.Options = {
-  // A canvas for each stage: browsers limit how many WebGL contexts a page has.
-  drawer: "canvas",
-  showNavigationControl: false,
-  keyboardNavEnabled: false,
-  tabIndex: -1,
-  animationTime: 0.6,
-  springStiffness: 8,
-  visibilityRatio: 0.3,
-  maxZoomPixelRatio: MOST_SCREEN_PX,
-  gestureSettingsMouse: { ...GESTURES, flickEnabled: false },
-  gestureSettingsTouch: GESTURES,
-  gestureSettingsPen: GESTURES,
-  imageLoaderLimit: 6,
-  tileRetryMax: 2,
-};
 
 export class Stage implements Movable {
   private readonly viewer: OpenSeadragon.Viewer;
@@ -40,9 +31,7 @@ export class Stage implements Movable {
   private source: SlideSource | null = null;
 
   constructor(element: HTMLElement, onClick: (place: Point) => void) {
-    forgoOwnStyles();
-    keepQuiet();
-    this.viewer = OpenSeadragon({ ...OPTIONS, element });
+    this.viewer = makeViewer(element);
     this.viewer.addHandler("open", () => this.opened());
     this.viewer.addHandler("viewport-change", () => this.moved());
     this.viewer.addHandler("tile-load-failed", ({ maxReached }) => {
@@ -50,8 +39,9 @@ export class Stage implements Movable {
     });
     this.viewer.addHandler("canvas-click", (event) => {
       const view = this.currentView.peek();
-      if (event.quick && view) onClick(toSlide(view, event.position));
+      if (event.quick && view) onClick(toSlide(view, clickedAt(view, event.position)));
     });
+    this.viewer.addHandler("canvas-drag", (event) => this.turnByDrag(event));
   }
 
   /** What is shown, as last drawn; null while nothing is open. */
@@ -103,12 +93,37 @@ export class Stage implements Movable {
     if (source?.umPerPx) this.viewer.viewport?.zoomTo(this.zoomOf(umPerPx / source.umPerPx), undefined, isCalm());
   }
 
-  /** Move by shares of the stage's width and height: to the right and down. */
+  /** Move by shares of the stage's width and height: to the right and down, as they are seen. */
   panBy(right: number, down: number): void {
-    const bounds = this.viewer.viewport?.getBounds();
-    if (!bounds) return;
-    const step = new OpenSeadragon.Point(right * bounds.width, down * bounds.height);
-    this.viewer.viewport.panBy(step, isCalm()).applyConstraints(isCalm());
+    const view = this.currentView.peek();
+    const width = this.source?.image.width;
+    if (!view || !width) return;
+    const step = stepOnSlide(view, { x: right * view.stage.width, y: down * view.stage.height });
+    const inWidths = new OpenSeadragon.Point(step.x / width, step.y / width);
+    this.viewer.viewport.panBy(inWidths, isCalm()).applyConstraints(isCalm());
+  }
+
+  /** Turn the slide about the middle of the stage, at once. */
+  turnTo({ degrees, flipped }: Turn): void {
+    const { viewport } = this.viewer;
+    if (!viewport || !this.currentView.peek()) return;
+    viewport.setFlip(flipped);
+    // A flick would go the wrong way on a flipped slide.
+    Object.assign(this.viewer.gestureSettingsByDeviceType("touch"), { flickEnabled: !flipped });
+    viewport.setRotation(normalDegrees(degrees), true);
+    this.moved();
+  }
+
+  /** Turn by degrees, clockwise as it is seen. */
+  turnBy(degrees: number): void {
+    const turn = this.currentView.peek()?.turn;
+    if (turn) this.turnTo({ ...turn, degrees: turn.degrees + (turn.flipped ? -degrees : degrees) });
+  }
+
+  /** Exchange left and right, as they are seen. */
+  flip(): void {
+    const turn = this.currentView.peek()?.turn;
+    if (turn) this.turnTo({ ...turn, flipped: !turn.flipped });
   }
 
   /** Have a point of the slide in the middle. */
@@ -117,28 +132,26 @@ export class Stage implements Movable {
     if (width) this.viewer.viewport?.panTo(new OpenSeadragon.Point(point.x / width, point.y / width), true);
   }
 
-  home(): void {
-    this.viewer.viewport?.goHome(isCalm());
+  /** Show the whole slide. */
+  home(atOnce = isCalm()): void {
+    const image = this.source?.image;
+    if (image) this.fit({ x: 0, y: 0, width: image.width, height: image.height }, 1, atOnce);
   }
 
   /** atOnce: without showing the way there. */
   flyTo(rect: Rect, atOnce = isCalm()): void {
-    const { source } = this;
-    const view = this.currentView.peek();
-    if (!source || !view) return;
-    const { centre, scale, stage } = fitView(view.stage, rect, FLY_SHARE);
-    const [width, height] = [stage.width * scale, stage.height * scale];
-    const bounds = [centre.x - width / 2, centre.y - height / 2, width, height].map((px) => px / source.image.width);
-    this.viewer.viewport.fitBounds(new OpenSeadragon.Rect(...bounds), atOnce);
+    this.fit(rect, FLY_SHARE, atOnce);
   }
 
-  /** Slide without animation so far that a rectangle is within the stage. */
+  /** Slide so far that a rectangle is within the stage. */
   reveal(rect: Rect): void {
     const view = this.currentView.peek();
     if (!view) return;
-    const right = overhang(view.centre.x, view.stage.width * view.scale, rect.x, rect.width);
-    const down = overhang(view.centre.y, view.stage.height * view.scale, rect.y, rect.height);
-    if (right || down) this.panBy(right / (view.stage.width * view.scale), down / (view.stage.height * view.scale));
+    const { width, height } = view.stage;
+    const seen = boundsOnScreen(view, rect);
+    const right = overhang(width, seen.x, seen.width);
+    const down = overhang(height, seen.y, seen.height);
+    if (right || down) this.panBy(right / width, down / height);
   }
 
   place(): Place | null {
@@ -146,15 +159,23 @@ export class Stage implements Movable {
     const umPerPx = this.source?.umPerPx;
     if (!view || !umPerPx) return null;
     const centreUm = { x: view.centre.x * umPerPx, y: view.centre.y * umPerPx };
-    return { centreUm, umPerPx: view.scale * umPerPx };
+    return { centreUm, umPerPx: view.scale * umPerPx, turn: view.turn };
   }
 
   put(place: Place): void {
     const { source } = this;
     if (!source?.umPerPx || !this.currentView.peek()) return;
-    const unit = source.umPerPx * source.image.width;
-    this.viewer.viewport.zoomTo(this.zoomOf(place.umPerPx / source.umPerPx), undefined, true);
-    this.viewer.viewport.panTo(new OpenSeadragon.Point(place.centreUm.x / unit, place.centreUm.y / unit), true);
+    const { x, y } = place.centreUm;
+    this.show({ x: x / source.umPerPx, y: y / source.umPerPx }, place.umPerPx / source.umPerPx, place.turn);
+  }
+
+  /** Go to a point of the slide, a scale in level-0 px a screen px, and a turn, at once. */
+  show(centre: Point, scale: number, turn: Turn): void {
+    const width = this.source?.image.width;
+    if (!width || !this.currentView.peek()) return;
+    this.viewer.viewport.zoomTo(this.zoomOf(scale), undefined, true);
+    this.viewer.viewport.panTo(new OpenSeadragon.Point(centre.x / width, centre.y / width), true);
+    this.turnTo(turn);
   }
 
   onMove(listener: () => void): () => void {
@@ -171,8 +192,31 @@ export class Stage implements Movable {
     return (this.source?.image.width ?? 1) / (scale * this.viewer.viewport.getContainerSize().x);
   }
 
+  private fit(rect: Rect, share: number, atOnce: boolean): void {
+    const { source } = this;
+    const view = this.currentView.peek();
+    if (!source || !view) return;
+    const { centre, scale } = fitView(view.stage, rect, share, view.turn);
+    const { width } = source.image;
+    this.viewer.viewport.zoomTo(this.zoomOf(scale), undefined, atOnce);
+    this.viewer.viewport.panTo(new OpenSeadragon.Point(centre.x / width, centre.y / width), atOnce);
+  }
+
+  /** Shift and a drag turn the slide about the middle. */
+  private turnByDrag(event: OpenSeadragon.CanvasDragEvent): void {
+    const view = this.currentView.peek();
+    if (!event.shift || !view) return;
+    event.preventDefaultAction = true;
+    const middle = { x: view.stage.width / 2, y: view.stage.height / 2 };
+    const angle = (x: number, y: number): number => (Math.atan2(y - middle.y, x - middle.x) * 180) / Math.PI;
+    const { position, delta } = event;
+    this.turnBy(angle(position.x, position.y) - angle(position.x - delta.x, position.y - delta.y));
+  }
+
   private opened(): void {
     const { viewport } = this.viewer;
+    viewport.setFlip(false);
+    viewport.setRotation(0, true);
     const umPerPx = this.source?.umPerPx;
     const least = umPerPx ? this.zoomOf(umPerScreenPx(1) / umPerPx) : Number.POSITIVE_INFINITY;
     Object.assign(viewport, { minZoomLevel: Math.min(viewport.getHomeZoom() / 2, least) });
@@ -196,7 +240,7 @@ export class Stage implements Movable {
     this.currentView.value = this.current();
     if (!before || !image || isSameSize(before.stage, this.currentView.value?.stage)) return;
     // Another size of the stage: a slide that was shown as a whole still is.
-    if (isHome(before, image)) this.viewer.viewport.goHome(true);
+    if (isHome(before, image)) this.home(true);
   }
 
   /** Where the viewport is now, be it not drawn yet. */
@@ -211,6 +255,7 @@ export class Stage implements Movable {
     return {
       centre: { x: centre.x * width, y: centre.y * width },
       scale: width / (size.x * viewport.getZoom(true)),
+      turn: { degrees: normalDegrees(viewport.getRotation(true)), flipped: viewport.getFlip() },
       stage: { width: size.x, height: size.y },
     };
   }
@@ -220,27 +265,10 @@ function isSameSize(a: Size, b: Size | undefined): boolean {
   return a.width === b?.width && a.height === b.height;
 }
 
-/** How far the window around `centre` must go so that it holds a stretch; 0 when it does, or when it is too short. */
-function overhang(centre: number, window: number, start: number, length: number): number {
+/** How far a window of a length must go so that it holds a stretch; 0 when it does, or when it is too short. */
+function overhang(window: number, start: number, length: number): number {
   if (length > window) return 0;
-  const before = start - (centre - window / 2);
-  const after = start + length - (centre + window / 2);
-  return before < 0 ? before : Math.max(0, after);
-}
-
-/** OpenSeadragon would write a style sheet into the page, which the content security policy forbids, where none is. */
-function forgoOwnStyles(): void {
-  const mark = "data-openseadragon-mobile-css";
-  if (document.querySelector(`style[${mark}]`)) return;
-  // Of no namespace: found where the library looks for its own, but no style sheet.
-  const style = document.createElementNS(null, "style");
-  style.setAttribute(mark, "");
-  document.head.append(style);
-}
-
-/** Tiles that come too late are no fault, though the library warns of each; what fails is told by `hasFailed`. */
-function keepQuiet(): void {
-  Object.assign(OpenSeadragon, { console: { ...console, warn: () => undefined } });
+  return start < 0 ? start : Math.max(0, start + length - window);
 }
 
 /** Whether the reader asked for less motion. */

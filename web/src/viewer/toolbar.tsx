@@ -1,5 +1,5 @@
 import type { ReadonlySignal } from "@preact/signals";
-import type { JSX } from "preact";
+import type { ComponentChildren, JSX } from "preact";
 import { strings } from "../strings";
 import { neighbourAt } from "../ui/arrows";
 import { Button, IconButton } from "../ui/button";
@@ -19,9 +19,11 @@ export interface ToolbarProps {
   readonly drawing: boolean | null;
   /** byKeyboard: whether the button was pressed by a key. */
   readonly onDraw: (byKeyboard: boolean) => void;
+  /** Further tools. */
+  readonly children?: ComponentChildren;
 }
 
-export function Toolbar({ stage, umPerPx, onFullPage, drawing, onDraw }: ToolbarProps): JSX.Element {
+export function Toolbar({ stage, umPerPx, onFullPage, drawing, onDraw, children }: ToolbarProps): JSX.Element {
   const text = strings.viewer;
   return (
     <div class="viewer-tools" role="toolbar" aria-label={text.tools} onKeyDown={moveFocus}>
@@ -43,6 +45,7 @@ export function Toolbar({ stage, umPerPx, onFullPage, drawing, onDraw }: Toolbar
           {text.draw}
         </Button>
       )}
+      {children}
     </div>
   );
 }

@@ -1,7 +1,25 @@
 import { describe, expect, it } from "vitest";
-import { contains, fitView, isHome, isVisible, rectToScreen, toScreen, toSlide, type View } from "./view";
+import {
+  boundsOnScreen,
+  contains,
+  fitView,
+  isHome,
+  isVisible,
+  placeBox,
+  seenPart,
+  stepOnSlide,
+  type Turn,
+  toScreen,
+  toSlide,
+  UPRIGHT,
+  type View,
+} from "./view";
 
-const VIEW: View = { centre: { x: 1000, y: 500 }, scale: 4, stage: { width: 400, height: 200 } };
+const TURNS: readonly Turn[] = [0, 90, 180, 270, 33, 291.5].flatMap((degrees) => [
+  { degrees, flipped: false },
+  { degrees, flipped: true },
+]);
+const VIEW: View = { centre: { x: 1000, y: 500 }, scale: 4, turn: UPRIGHT, stage: { width: 400, height: 200 } };
 
 describe("places", () => {
   it("puts the centre into the middle of the stage", () => {
@@ -13,11 +31,44 @@ describe("places", () => {
   });
 
   it("places a frame by its corner and size", () => {
-    expect(rectToScreen(VIEW, { x: 960, y: 500, width: 80, height: 40 })).toEqual({
-      x: 190,
-      y: 100,
-      width: 20,
-      height: 10,
+    const frame = { x: 960, y: 500, width: 80, height: 40 };
+    expect(boundsOnScreen(VIEW, frame)).toEqual({ x: 190, y: 100, width: 20, height: 10 });
+    expect(placeBox(VIEW, frame)).toEqual({
+      transform: "translate(190.0px, 100.0px)",
+      width: "20.0px",
+      height: "10.0px",
+    });
+  });
+});
+
+describe("turned slides", () => {
+  it.each(TURNS)("go to the slide and back at %o", (turn) => {
+    const view = { ...VIEW, turn };
+    const there = toSlide(view, toScreen(view, { x: 123, y: 456 }));
+    expect([there.x, there.y]).toEqual([expect.closeTo(123), expect.closeTo(456)]);
+    expect(toScreen(view, view.centre)).toEqual({ x: 200, y: 100 });
+  });
+
+  it("turn clockwise, then exchange left and right", () => {
+    const right = { x: 1040, y: 500 };
+    expect(toScreen({ ...VIEW, turn: { degrees: 90, flipped: false } }, right)).toEqual({ x: 200, y: 110 });
+    expect(toScreen({ ...VIEW, turn: { degrees: 180, flipped: true } }, right)).toEqual({ x: 210, y: 100 });
+    expect(toScreen({ ...VIEW, turn: { degrees: 0, flipped: true } }, right)).toEqual({ x: 190, y: 100 });
+  });
+
+  it.each(TURNS)("take a step across the screen as one across the slide at %o", (turn) => {
+    const view = { ...VIEW, turn };
+    const step = stepOnSlide(view, { x: 30, y: -20 });
+    const there = toScreen(view, { x: view.centre.x + step.x, y: view.centre.y + step.y });
+    expect([there.x, there.y]).toEqual([expect.closeTo(230), expect.closeTo(80)]);
+  });
+
+  it("show the part whose corners the stage has", () => {
+    expect(seenPart({ ...VIEW, turn: { degrees: 90, flipped: true } })).toEqual({
+      x: 600,
+      y: -300,
+      width: 800,
+      height: 1600,
     });
   });
 });
@@ -27,9 +78,12 @@ describe("fitView", () => {
     { x: 10, y: 20, width: 800, height: 100 },
     { x: 10, y: 20, width: 100, height: 800 },
   ])("shows the whole of %o in the middle", (rect) => {
-    const shown = rectToScreen(fitView(VIEW.stage, rect, 0.5), rect);
-    expect(Math.max(shown.width / 400, shown.height / 200)).toBeCloseTo(0.5);
-    expect([shown.x + shown.width / 2, shown.y + shown.height / 2]).toEqual([200, 100]);
+    for (const turn of TURNS) {
+      const shown = boundsOnScreen(fitView(VIEW.stage, rect, 0.5, turn), rect);
+      expect(Math.max(shown.width / 400, shown.height / 200)).toBeCloseTo(0.5);
+      expect(shown.x + shown.width / 2).toBeCloseTo(200);
+      expect(shown.y + shown.height / 2).toBeCloseTo(100);
+    }
   });
 });
 
