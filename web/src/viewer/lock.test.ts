@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { keepScale, lock, type Movable } from "./lock";
+import { keepScale, lock, lockBy, type Movable } from "./lock";
 import type { Place } from "./similarity";
 import { UPRIGHT } from "./view";
 
@@ -40,7 +40,7 @@ describe("lock", () => {
     const [one, other] = [new Fake(at(0, 0, 1)), new Fake(at(1000, 1000, 2))];
     lock(one, other);
     one.put(at(10, 20, 0.5));
-    expect(other.now).toEqual(at(1020, 1040, 1));
+    expect(other.now).toEqual(at(1010, 1020, 1));
     other.put(at(1000, 1000, 2));
     expect(one.now).toEqual(at(0, 0, 1));
     expect([one.moves, other.moves]).toEqual([2, 2]);
@@ -73,6 +73,14 @@ describe("lock", () => {
     lock(one, other)?.();
     one.put(at(10, 20, 0.5));
     expect(other.now).toEqual(at(7, 7, 1));
+  });
+
+  it("lays one on the other, turned and scaled, and keeps them so", () => {
+    const [one, other] = [new Fake(at(0, 0, 1)), new Fake(at(7, 7, 1))];
+    lockBy({ turn: { degrees: 90, flipped: false }, scale: 2, shift: { x: 100, y: 0 } }, one, other);
+    expect(other.now).toEqual({ ...at(100, 0, 2), turn: { degrees: 270, flipped: false } });
+    one.put(at(10, 0, 1));
+    expect(other.now).toEqual({ ...at(100, 20, 2), turn: { degrees: 270, flipped: false } });
   });
 
   it("needs two places", () => {

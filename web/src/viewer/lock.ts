@@ -1,6 +1,6 @@
 /** Two viewers that move together, as two slides that were laid on each other; or that have one scale. */
 
-import { mapPlace, type Place, type Similarity, similarityOf } from "./similarity";
+import { invert, mapPlace, type Place, type Similarity, similarityOf } from "./similarity";
 
 /** Something that can be locked to another; `onMove` tells of changes of place until its answer is called. */
 export interface Movable {
@@ -25,25 +25,32 @@ export function isSamePlace(a: Place, b: Place): boolean {
   );
 }
 
-/** Lock two as they lie now; the answer unlocks them. Null when one has no place. */
+/**
+ * Lock two as they lie now; the answer unlocks them. They move by the same length of tissue, and zoom by the same
+ * factor. Null when one has no place.
+ */
 export function lock(one: Movable, other: Movable): (() => void) | null {
-  const [oneThen, otherThen] = [one.place(), other.place()];
-  if (!oneThen || !otherThen) return null;
-  const [there, back] = [similarityOf(oneThen, otherThen), similarityOf(otherThen, oneThen)];
-  return lead(
-    one,
-    other,
-    (place) => mapPlace(there, place),
-    (place) => mapPlace(back, place),
-  );
+  const [place, otherPlace] = [one.place(), other.place()];
+  if (!place || !otherPlace) return null;
+  return lockAs(one, other, similarityOf(place, otherPlace, 1), otherPlace.umPerPx / place.umPerPx);
 }
 
-/** Lay one on the other by a map from its tissue, and lock them so. */
+/** Lay `other` on `one` by a map from one's tissue to the other's, and lock them so. */
 export function lockBy(map: Similarity, one: Movable, other: Movable): (() => void) | null {
   const place = one.place();
   if (!place || !other.place()) return null;
   other.put(mapPlace(map, place));
-  return lock(one, other);
+  return lockAs(one, other, map, map.scale);
+}
+
+function lockAs(one: Movable, other: Movable, map: Similarity, zoom: number): () => void {
+  const back = invert(map);
+  return lead(
+    one,
+    other,
+    (place) => mapPlace(map, place, zoom),
+    (place) => mapPlace(back, place, 1 / zoom),
+  );
 }
 
 /** Have both show as many um in a screen px, as `one` does at first; the answer ends it. Null when one has no place. */

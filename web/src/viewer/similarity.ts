@@ -27,15 +27,15 @@ export function invert({ turn, scale, shift }: Similarity): Similarity {
   return { turn: inverse(turn), scale: 1 / scale, shift: { x: -x / scale, y: -y / scale } };
 }
 
-/** Of two places: what is seen in one viewer lies on what is seen in the other. */
-export function similarityOf(from: Place, to: Place): Similarity {
+/** Of two places: what is in the middle of one viewer lies on that of the other; by default all that is seen does. */
+export function similarityOf(from: Place, to: Place, scale = to.umPerPx / from.umPerPx): Similarity {
   const turn = after(inverse(to.turn), from.turn);
-  return throughPoint(turn, to.umPerPx / from.umPerPx, from.centreUm, to.centreUm);
+  return throughPoint(turn, scale, from.centreUm, to.centreUm);
 }
 
-/** Where the other viewer goes so that what is seen in both lies on each other. */
-export function mapPlace(by: Similarity, { centreUm, umPerPx, turn }: Place): Place {
-  return { centreUm: mapPoint(by, centreUm), umPerPx: umPerPx * by.scale, turn: after(turn, inverse(by.turn)) };
+/** Where the other viewer goes: by default so that all that is seen in both lies on each other; zoom: of um per px. */
+export function mapPlace(by: Similarity, { centreUm, umPerPx, turn }: Place, zoom = by.scale): Place {
+  return { centreUm: mapPoint(by, centreUm), umPerPx: umPerPx * zoom, turn: after(turn, inverse(by.turn)) };
 }
 
 /**
