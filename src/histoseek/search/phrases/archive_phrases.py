@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import compress
 from typing import TypeVar
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +39,7 @@ from histoseek.reports.facts.prompts import (
     make_targets,
     parse_statements,
 )
+from histoseek.search.kept import KeptByVersion
 from histoseek.search.regional.base import RegionMeasure, RegionSimilarities, SlideSimilarities
 from histoseek.search.scope.exclusion import SearchScope
 
@@ -261,27 +261,9 @@ def _encode_known(
     return tuple(compress(prompts, is_known)), vectors[is_known]
 
 
-class _Held:
-    """What was read of stores, each once as long as its version is at hand."""
-
-    def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._locks: WeakKeyDictionary[SlideTable, threading.Lock] = WeakKeyDictionary()
-        self._phrases: WeakKeyDictionary[SlideTable, tuple[int, ArchivePhrases]] = WeakKeyDictionary()
-
-    def get(self, store: SlideTable, read: Callable[[], ArchivePhrases]) -> ArchivePhrases:
-        with self._guard:
-            lock = self._locks.setdefault(store, threading.Lock())
-        with lock:
-            version, held = store.version, self._phrases.get(store)
-            if held is None or held[0] != version:
-                held = self._phrases[store] = version, read()
-            return held[1]
-
-
-_held = _Held()
+_kept = KeptByVersion[ArchivePhrases]()
 
 
 def get_phrases(archive: ArchiveFolder, store: SlideTable, measure: RegionMeasure) -> ArchivePhrases:
     """The phrases of an archive, read once for each version of its store; raises as `read_phrases` does."""
-    return _held.get(store, lambda: read_phrases(archive, store, measure))
+    return _kept.get(store, lambda: read_phrases(archive, store, measure))

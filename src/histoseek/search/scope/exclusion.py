@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Protocol
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import pyarrow.compute as pc
@@ -18,6 +17,7 @@ from histoseek.archive.schema import SlideRecord, is_storable
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.errors import ArchiveError
 from histoseek.reports.privacy.person_names import make_patient_key
+from histoseek.search.kept import KeptByVersion
 from histoseek.search.options import SearchOptions
 
 
@@ -177,7 +177,7 @@ def leave_out(places: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[n
 
 
 _UNUSUAL_ID = r"[^!-~]|[,^]|^[^0-9]*$"
-_spellings: WeakKeyDictionary[SlideTable, tuple[int, Mapping[str, tuple[str, ...]]]] = WeakKeyDictionary()
+_spellings = KeptByVersion[Mapping[str, tuple[str, ...]]]()
 
 
 def find_stored_patients(store: SlideTable, patient_ids: Sequence[str]) -> tuple[str, ...]:
@@ -187,25 +187,22 @@ def find_stored_patients(store: SlideTable, patient_ids: Sequence[str]) -> tuple
     """
     if not patient_ids:
         return ()
-    spellings = _find_unusual_spellings(store)
+    spellings = _spellings.get(store, lambda: _read_unusual_spellings(store))
     keys = dict.fromkeys(key for key in map(make_patient_key, patient_ids) if key)
     return tuple(
         dict.fromkeys(patient for key in keys for patient in (key, *spellings.get(key, ())) if is_storable(patient))
     )
 
 
-def _find_unusual_spellings(store: SlideTable) -> Mapping[str, tuple[str, ...]]:
-    """By the keys of patients, those ids in a store that are not their key; kept until the store changes."""
-    version, cached = store.version, _spellings.get(store)
-    if cached is None or cached[0] != version:
-        ids = store.columns(["patient_id"], None)["patient_id"].unique()
-        spellings: dict[str, tuple[str, ...]] = {}
-        for stored in ids.filter(pc.match_substring_regex(ids, _UNUSUAL_ID)).to_pylist():
-            key = make_patient_key(stored)
-            if key and key != stored:
-                spellings[key] = (*spellings.get(key, ()), stored)
-        cached = _spellings[store] = version, spellings
-    return cached[1]
+def _read_unusual_spellings(store: SlideTable) -> Mapping[str, tuple[str, ...]]:
+    """By the keys of patients, those ids in a store that are not their key."""
+    ids = store.columns(["patient_id"], None)["patient_id"].unique()
+    spellings: dict[str, tuple[str, ...]] = {}
+    for stored in ids.filter(pc.match_substring_regex(ids, _UNUSUAL_ID)).to_pylist():
+        key = make_patient_key(stored)
+        if key and key != stored:
+            spellings[key] = (*spellings.get(key, ()), stored)
+    return spellings
 
 
 def require_words(archive: ArchiveFolder, options: SearchOptions) -> None:
