@@ -31,10 +31,12 @@ from histoseek.rest.archives import (
 from histoseek.rest.base import Page, Problem
 from histoseek.rest.queries import ExplainRequest, PhrasesRequest, Query, SearchRequest
 from histoseek.rest.results import ExplainResponse, PhrasesResponse, SearchResponse
+from histoseek.rest.saved_searches import NewsSeen, SavedSearch, SavedSearchContent, SavedSearchName, SearchNews
 from histoseek.rest.texts import ReportText
 from histoseek.rest.workspace import (
     Collection,
     CollectionContent,
+    CollectionSharing,
     EncodeRequest,
     Health,
     Job,
@@ -235,11 +237,11 @@ class Client:
         return self._get_all(StoredJudgement, f"{_make_archive_path(archive)}/feedback", query_key=query_key)
 
     def list_collections(self) -> tuple[Collection, ...]:
-        """Your collections."""
+        """Your collections, and those that others share with you."""
         return self._get_all(Collection, "/collections")
 
     def get_collection(self, collection_id: str) -> Collection:
-        """One of your collections."""
+        """A collection of yours, or one that is shared with you."""
         return self._get(Collection, _make_collection_path(collection_id))
 
     def create_collection(self, content: CollectionContent) -> Collection:
@@ -254,9 +256,46 @@ class Client:
         """Delete a collection; the slides stay in their archives."""
         self._request("DELETE", _make_collection_path(collection_id))
 
+    def share_collection(self, collection_id: str, sharing: CollectionSharing) -> Collection:
+        """Share a collection of yours with these colleagues and nobody else."""
+        return self._send(Collection, "PUT", f"{_make_collection_path(collection_id)}/sharing", sharing)
+
+    def leave_collection(self, collection_id: str) -> None:
+        """Take a collection that somebody shares off your list."""
+        self._request("DELETE", f"{_make_collection_path(collection_id)}/membership")
+
     def export_collection(self, collection_id: str, as_: Literal["csv", "json"] = "csv") -> bytes:
         """A collection with its slides' metadata, as a file."""
         return self._request("GET", f"{_make_collection_path(collection_id)}/export", format=as_).content
+
+    def list_saved_searches(self) -> tuple[SavedSearch, ...]:
+        """Your saved searches, the latest first."""
+        return self._get_all(SavedSearch, "/saved-searches")
+
+    def get_saved_search(self, search_id: str) -> SavedSearch:
+        """One of your saved searches."""
+        return self._get(SavedSearch, _make_saved_path(search_id))
+
+    def save_search(self, content: SavedSearchContent) -> SavedSearch:
+        """Save a search; identifiers in its texts are replaced."""
+        return self._send(SavedSearch, "POST", "/saved-searches", content)
+
+    def rename_saved_search(self, search_id: str, name: str) -> SavedSearch:
+        """Give a saved search another name."""
+        return self._send(SavedSearch, "PATCH", _make_saved_path(search_id), SavedSearchName(name=name))
+
+    def delete_saved_search(self, search_id: str) -> None:
+        """Delete a saved search."""
+        self._request("DELETE", _make_saved_path(search_id))
+
+    def get_news(self, search_id: str) -> SearchNews:
+        """What a saved search finds that was added or changed since you looked last."""
+        return self._get(SearchNews, f"{_make_saved_path(search_id)}/news")
+
+    def mark_news_seen(self, news: SearchNews) -> SavedSearch:
+        """Say that you have seen news: they are none any more."""
+        seen = NewsSeen(as_of=news.as_of, slide_ids=tuple(slide.slide_id for slide in news.slides))
+        return self._send(SavedSearch, "POST", f"{_make_saved_path(news.search_id)}/seen", seen)
 
     def _get(self, model: type[Model], path: str, **parameters: Any) -> Model:
         return _parse(model, self._request("GET", path, **parameters))
@@ -299,6 +338,10 @@ def _make_upload_path(upload_id: str) -> str:
 
 def _make_collection_path(collection_id: str) -> str:
     return f"/collections/{quote(collection_id, safe='')}"
+
+
+def _make_saved_path(search_id: str) -> str:
+    return f"/saved-searches/{quote(search_id, safe='')}"
 
 
 def _parse(model: type[Model], response: httpx2.Response) -> Model:

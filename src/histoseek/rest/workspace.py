@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field, StrictBool
+from pydantic import ConfigDict, Field, StrictBool
 
 from histoseek.rest.archives import ImageInfo, Value
 from histoseek.rest.base import Request, Response, ShortText, SlideId, UploadId, make_example_config
@@ -192,12 +192,48 @@ class CollectionSlide(Response):
     added: datetime
 
 
+Access = Literal["own", "edit", "read"]
+SharedAccess = Literal["edit", "read"]
+
+
+class SharedWith(Request):
+    """A colleague, by the name of a token of this server, and what the colleague may do."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, from_attributes=True)
+
+    name: Annotated[str, Field(min_length=1, max_length=64)]
+    access: SharedAccess
+
+
+class CollectionSharing(Request):
+    """With whom a collection is shared, and nobody else; everybody: what all others of the server may do.
+
+    Names are not looked up: who shares does not learn who has a token, and a name that nobody has does no harm.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        from_attributes=True,
+        json_schema_extra={"examples": [{"people": [{"name": "ben", "access": "edit"}], "everybody": "read"}]},
+    )
+
+    people: tuple[SharedWith, ...] = Field(max_length=100)
+    everybody: SharedAccess | None
+
+
 class Collection(Response):
-    """A named list of slides, private to its owner."""
+    """A named list of slides, private to its owner unless that shares it.
+
+    access: what you may do with it; sharing: with whom it is shared, null unless it is yours.
+    """
 
     collection_id: str
+    owner: str
     name: str
     items: tuple[CollectionSlide, ...]
     version: int
     created: datetime
     updated: datetime
+    access: Access
+    sharing: CollectionSharing | None

@@ -18,6 +18,7 @@ from histoseek.server.routes import (
     feedback,
     jobs,
     operations,
+    saved_searches,
     search,
     session,
     slides,
@@ -90,7 +91,19 @@ def create_bare_app() -> FastAPI:
     )
     install_problems(app)
     api = APIRouter(prefix=API, responses=PROBLEM_RESPONSES)
-    for part in (session, archives, slides, search, uploads, texts, jobs, feedback, collections, operations):
+    for part in (
+        session,
+        archives,
+        slides,
+        search,
+        uploads,
+        texts,
+        jobs,
+        feedback,
+        collections,
+        saved_searches,
+        operations,
+    ):
         api.include_router(part.router)
     app.include_router(api)
     app.include_router(operations.metrics_router, responses=PROBLEM_RESPONSES)

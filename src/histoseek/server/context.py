@@ -30,6 +30,7 @@ from histoseek.server.slide_removal import SlideRemoval
 from histoseek.server.state.collections import CollectionStore
 from histoseek.server.state.database import State
 from histoseek.server.state.feedback import FeedbackStore
+from histoseek.server.state.saved_searches import SavedSearchStore
 from histoseek.server.telemetry import Metrics
 from histoseek.server.tiles.service import TileService
 from histoseek.server.uploads.kept_slides import KeptSlides
@@ -66,6 +67,7 @@ class Context:
     supervisor: Supervisor
     feedback: FeedbackStore
     collections: CollectionStore
+    saved_searches: SavedSearchStore
     access: Access
     limiter: RateLimiter
     event_streams: ConcurrencyLimit
@@ -106,6 +108,7 @@ class Context:
             ),
             feedback=FeedbackStore(state),
             collections=CollectionStore(state),
+            saved_searches=SavedSearchStore(state),
             access=Access(tokens, Sessions(state, tokens, settings.port), limiter, anonymous),
             limiter=limiter,
             event_streams=ConcurrencyLimit("event streams", limits.event_streams),
@@ -146,6 +149,7 @@ class Context:
             jobs=self.jobs,
             feedback=self.feedback,
             collections=self.collections,
+            saved_searches=self.saved_searches,
             may_erase=self.settings.write,
         )
 

@@ -17,6 +17,7 @@ from histoseek.server.jobs.job_store import JobStore, StoredJob
 from histoseek.server.state.collections import CollectionStore
 from histoseek.server.state.database import State
 from histoseek.server.state.feedback import FeedbackStore
+from histoseek.server.state.saved_searches import SavedSearchStore
 from histoseek.server.tiles.service import TileService
 from histoseek.server.uploads.kept_slides import KeptSlides, find_upload_id
 from histoseek.server.uploads.uploaded_slides import UploadedSlides
@@ -49,6 +50,7 @@ class SlideRemoval:
     jobs: JobStore
     feedback: FeedbackStore
     collections: CollectionStore
+    saved_searches: SavedSearchStore
     may_erase: bool
 
     def start(self, shutdown: threading.Event) -> None:
@@ -104,6 +106,7 @@ class SlideRemoval:
         self.maps.remove_outdated([entry])
         self.collections.forget_slide(entry.name, record.slide_id)
         self.feedback.forget_slide(entry.name, record.slide_id, record.report)
+        self.saved_searches.forget_slide(entry.name, record.slide_id, record.report)
         self.jobs.forget_slide(entry.name, _list_names(record))
         self.state.erase_deleted()
 
@@ -117,11 +120,12 @@ class SlideRemoval:
         tombstones = read_tombstones(entry.archive.layout)
         if not len(tombstones):
             return
-        named = {*self.collections.list_slides(entry.name), *self.feedback.list_slides(entry.name)}
+        stores = (self.collections, self.feedback, self.saved_searches)
+        named = {slide_id for store in stores for slide_id in store.list_slides(entry.name)}
         removed = entry.list_missing([slide_id for slide_id in named if tombstones.has_name(slide_id)])
         for slide_id in removed:
-            self.collections.forget_slide(entry.name, slide_id)
-            self.feedback.forget_slide(entry.name, slide_id)
+            for store in stores:
+                store.forget_slide(entry.name, slide_id)
             self.jobs.forget_slide(entry.name, {slide_id})
         if removed:
             self.state.erase_deleted()

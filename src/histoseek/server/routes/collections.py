@@ -1,4 +1,4 @@
-"""Collections: named lists of slides, each its owner's alone."""
+"""Collections: named lists of slides, each its owner's alone unless the owner shares it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query, Response
 
 from histoseek.errors import UnknownSlide
-from histoseek.rest.workspace import Collection, CollectionContent
+from histoseek.rest.workspace import Collection, CollectionContent, CollectionSharing
 from histoseek.server.context import Context
 from histoseek.server.errors import NotFound
 from histoseek.server.http.dependencies import InContext, Reader
 from histoseek.server.http.downloads import Cell, make_file_name, to_csv, to_json
+from histoseek.server.state.collection_shares import Share, Sharing
 from histoseek.server.state.collections import Item, NewItem, StoredCollection
 
 router = APIRouter(prefix="/collections", tags=["collections"])
@@ -23,7 +24,7 @@ _COLUMNS = ("archive", "slide_id", "case_id", "patient_id", "diagnosis", "organ"
 
 @router.get("")
 def list_collections(context: InContext, caller: Reader) -> tuple[Collection, ...]:
-    """Your collections, the oldest first."""
+    """Your collections, the oldest first, then those that others share with you, the last changed first."""
     return tuple(_to_collection(collection) for collection in context.collections.list(caller.name))
 
 
@@ -52,6 +53,22 @@ def replace_collection(
 def delete_collection(context: InContext, caller: Reader, collection_id: CollectionId) -> None:
     """Delete a collection; the slides stay in their archives."""
     context.collections.delete(caller.name, collection_id)
+
+
+@router.put("/{collection_id}/sharing")
+def share_collection(
+    context: InContext, caller: Reader, collection_id: CollectionId, sharing: CollectionSharing
+) -> Collection:
+    """Share a collection of yours with colleagues of this server, or all of them, and with nobody else."""
+    people = tuple(Share(person.name.strip(), person.access) for person in sharing.people)
+    shared = context.collections.share(caller.name, collection_id, Sharing(people, sharing.everybody))
+    return _to_collection(shared)
+
+
+@router.delete("/{collection_id}/membership", status_code=204)
+def leave_collection(context: InContext, caller: Reader, collection_id: CollectionId) -> None:
+    """Take a collection that somebody shares off your list."""
+    context.collections.leave(caller.name, collection_id)
 
 
 @router.get("/{collection_id}/export", response_class=Response, responses=_FILES)

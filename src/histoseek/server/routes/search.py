@@ -12,22 +12,19 @@ from fastapi import Query as Parameter
 from pydantic import BaseModel
 
 from histoseek.api import Archive
-from histoseek.archive.filters.expression import Expression, Where, all_of
-from histoseek.rest import queries as rest
-from histoseek.rest.archives import FacetField, Facets, FacetsRequest, FacetValue, FieldFilter, Map
+from histoseek.archive.filters.expression import all_of
+from histoseek.rest.archives import FacetField, Facets, FacetsRequest, FacetValue, Map
 from histoseek.rest.queries import ExplainRequest, PhrasesRequest, SearchRequest
 from histoseek.rest.results import ExplainResponse, PhrasesResponse, SearchResponse
 from histoseek.search.options import PhraseOptions, SearchOptions
 from histoseek.search.queries import Query
 from histoseek.search.scope.facets import Facet
-from histoseek.search.scope.fields import FieldFilter as SearchedField
-from histoseek.search.scope.public import parse_public_filter
 from histoseek.server.archives.registry import ArchiveEntry
 from histoseek.server.context import Context
 from histoseek.server.http.dependencies import EntryInPath, InContext, Reader, Searcher
-from histoseek.server.http.requests import list_query_slides, parse_query
+from histoseek.server.http.requests import list_query_slides
 from histoseek.server.http.responses import to_explain_response, to_phrases_response, to_search_response
-from histoseek.server.security.access import Caller
+from histoseek.server.http.search_requests import check_where, parse_search_query, to_filters, to_options, to_where
 
 router = APIRouter(prefix="/archives/{archive}", tags=["search"])
 
@@ -39,7 +36,7 @@ async def search_archive(context: InContext, caller: Searcher, entry: EntryInPat
     Search with a slide, regions, a picture, a case, text, a report, or an image and text together.
     """
     began = time.perf_counter()
-    query = await _parse_query(context, caller, entry, request.query, request.marks)
+    query = await parse_search_query(context, caller, entry, request.query, request.marks)
     answer = await context.search_queue.run(lambda: _to_json_response(_search(context, entry, query, request)))
     context.metrics.count_search(request.query.kind, time.perf_counter() - began)
     return answer
@@ -52,7 +49,7 @@ async def find_phrases(context: InContext, caller: Searcher, entry: EntryInPath,
     Reports of the query's own patient do not count.
     """
     began = time.perf_counter()
-    query = await _parse_query(context, caller, entry, request.query)
+    query = await parse_search_query(context, caller, entry, request.query)
     answer = await context.search_queue.run(lambda: _to_json_response(_find_phrases(entry, query, request)))
     context.metrics.count_search(request.query.kind, time.perf_counter() - began)
     return answer
@@ -61,7 +58,7 @@ async def find_phrases(context: InContext, caller: Searcher, entry: EntryInPath,
 @router.post("/explain", response_model=ExplainResponse)
 async def explain(context: InContext, caller: Searcher, entry: EntryInPath, request: ExplainRequest) -> Response:
     """Why a slide of the archive does, or does not, match a query, with attention maps of both slides."""
-    query = await _parse_query(context, caller, entry, request.query)
+    query = await parse_search_query(context, caller, entry, request.query)
     options = SearchOptions(to=request.to, distance=request.distance)
     return await context.search_queue.run(
         lambda: _to_json_response(to_explain_response(entry.archive.explain(query, request.slide_id, options)))
@@ -71,7 +68,7 @@ async def explain(context: InContext, caller: Searcher, entry: EntryInPath, requ
 @router.post("/facets")
 def count_values(caller: Reader, entry: EntryInPath, request: FacetsRequest) -> Facets:
     """How many slides have which values, in metadata and in facts from reports, with filters applied."""
-    filters, where = _to_filters(request.filters), _check_where(request.where)
+    filters, where = to_filters(request.filters), check_where(request.where)
 
     def count(archive: Archive) -> Facets:
         if archive.space is None:
@@ -96,23 +93,13 @@ def get_map(
     return context.maps.get(entry, label)
 
 
-async def _parse_query(
-    context: Context, caller: Caller, entry: ArchiveEntry, rest_query: rest.Query, marks: rest.Marks | None = None
-) -> Query:
-    """The query; uploads may have to be encoded first, which holds up nobody else."""
-    uploads = context.uploads.create_queries(entry, caller.name)
-    if any(slide.upload_id for slide in list_query_slides(rest_query)):
-        return await context.upload_queue.run(lambda: parse_query(rest_query, uploads, marks))
-    return parse_query(rest_query, uploads, marks)
-
-
 def _to_json_response(answer: BaseModel) -> Response:
     """The response as bytes, made in the thread of the search: the event loop has others to serve."""
     return Response(answer.model_dump_json(by_alias=True), media_type="application/json")
 
 
 def _search(context: Context, entry: ArchiveEntry, query: Query, request: SearchRequest) -> SearchResponse:
-    results = entry.archive.search(query, _to_options(entry, request))
+    results = entry.archive.search(query, to_options(entry, request))
     key = context.feedback.compute_query_key(request.query.model_dump(mode="json"))
     return to_search_response(results, list_query_slides(request.query), key, request.k)
 
@@ -121,43 +108,10 @@ def _find_phrases(entry: ArchiveEntry, query: Query, request: PhrasesRequest) ->
     options = PhraseOptions(
         k=request.k,
         examples=request.examples,
-        where=_to_where(entry, request.where, request.filters),
+        where=to_where(entry, request.where, request.filters),
         same_patient=request.same_patient,
     )
     return to_phrases_response(entry.archive.phrases(query, options), list_query_slides(request.query))
-
-
-def _to_where(entry: ArchiveEntry, where: str | None, filters: Sequence[FieldFilter]) -> Where:
-    """A condition and chosen values as one filter."""
-    condition = _check_where(where)
-    if not filters:
-        return where
-    return all_of(condition, entry.archive.condition(_to_filters(filters)))
-
-
-def _to_options(entry: ArchiveEntry, request: SearchRequest) -> SearchOptions:
-    return SearchOptions(
-        k=request.k,
-        offset=request.offset,
-        to=request.to,
-        where=_to_where(entry, request.where, request.filters),
-        same_patient=request.same_patient,
-        distance=request.distance,
-        exact=request.exact,
-        by_case=request.by_case,
-        min_probability=request.min_probability,
-        vote=request.vote,
-        expand=request.expand,
-        verbatim=request.verbatim,
-    )
-
-
-def _check_where(where: str | None) -> Expression | None:
-    return parse_public_filter(where) if where is not None else None
-
-
-def _to_filters(filters: Sequence[FieldFilter]) -> list[SearchedField]:
-    return [SearchedField(facet.source, facet.field, facet.values) for facet in filters]
 
 
 def _group_facets(facets: Sequence[Facet], most: int) -> list[FacetField]:

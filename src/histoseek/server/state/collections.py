@@ -1,4 +1,4 @@
-"""Collections: named lists of slides, each its owner's alone."""
+"""Collections: named lists of slides, each its owner's alone unless the owner shares it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,17 @@ from datetime import datetime
 
 from histoseek.errors import InputError
 from histoseek.server.clock import Clock, to_datetime
-from histoseek.server.errors import Conflict, NotFound
+from histoseek.server.errors import Conflict, Forbidden, NotFound
+from histoseek.server.state.collection_shares import (
+    EVERYBODY,
+    LEFT,
+    Access,
+    Sharing,
+    leave,
+    put_sharing,
+    read_sharings,
+    settle_access,
+)
 from histoseek.server.state.database import State
 from histoseek.server.state.engine import Row, Transaction
 
@@ -18,6 +28,8 @@ MAX_COLLECTIONS = 200
 MAX_ITEMS = 5000
 MAX_NAME_LENGTH = 200
 MAX_NOTE_LENGTH = 2000
+MAX_SHARED_LISTED = 200
+"""Collections of others that are listed, those changed last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +53,11 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class StoredCollection:
-    """A collection with its items in their order; version: goes up with each change."""
+    """A collection as one caller sees it, with its items in their order.
+
+    version: goes up with each change of name or items; access: what the caller may do; sharing: with whom it is shared,
+    None unless the caller owns it.
+    """
 
     collection_id: str
     owner: str
@@ -50,26 +66,36 @@ class StoredCollection:
     version: int
     created: datetime
     updated: datetime
+    access: Access = "own"
+    sharing: Sharing | None = None
 
 
 class CollectionStore:
-    """Collections in the server's state. An owner is the name of a token, so that a renewed token finds its lists."""
+    """Collections in the server's state. Owners and those they share with are names of tokens, so that a renewed token
+    finds its lists."""
 
     def __init__(self, state: State, clock: Clock = time.time) -> None:
         self._state = state
         self._clock = clock
 
-    def list(self, owner: str) -> tuple[StoredCollection, ...]:
-        """All collections of an owner, the oldest first."""
-        rows = self._state.read(
-            "SELECT collection_id FROM collections WHERE owner = ? ORDER BY created, collection_id", (owner,)
+    def list(self, caller: str) -> tuple[StoredCollection, ...]:
+        """All collections of a caller, the oldest first, then those that others share and the caller did not leave."""
+        own = self._state.read(
+            "SELECT collection_id FROM collections WHERE owner = ? ORDER BY created, collection_id", (caller,)
         )
-        collection = (self._find(owner, row["collection_id"]) for row in rows)
-        return tuple(collection for collection in collection if collection is not None)
+        shared = self._state.read(
+            "SELECT collection_id FROM collections AS c WHERE owner <> ?1 AND collection_id IN"
+            " (SELECT collection_id FROM collection_shares WHERE grantee IN (?1, ?2)) AND NOT EXISTS"
+            " (SELECT 1 FROM collection_shares AS s WHERE s.collection_id = c.collection_id AND s.grantee = ?1"
+            " AND s.access = ?3) ORDER BY updated DESC, collection_id LIMIT ?4",
+            (caller, EVERYBODY, LEFT, MAX_SHARED_LISTED),
+        )
+        found = (self._find(caller, row["collection_id"]) for row in (*own, *shared))
+        return tuple(collection for collection in found if collection is not None)
 
-    def get(self, owner: str, collection_id: str) -> StoredCollection:
-        """One collection; raises NotFound, also for another's."""
-        collection = self._find(owner, collection_id)
+    def get(self, caller: str, collection_id: str) -> StoredCollection:
+        """One collection; raises NotFound, also for another's that is not shared with the caller."""
+        collection = self._find(caller, collection_id)
         if collection is None:
             raise _make_not_found()
         return collection
@@ -92,40 +118,55 @@ class CollectionStore:
         return self.get(owner, collection_id)
 
     def replace(
-        self, owner: str, collection_id: str, version: int, name: str, items: Sequence[NewItem]
+        self, caller: str, collection_id: str, version: int, name: str, items: Sequence[NewItem]
     ) -> StoredCollection:
         """Give a collection a name and items in place of those it has at `version`.
 
-        Raises NotFound, InputError as `create` does, and Conflict when it has been changed since that version.
+        Raises NotFound, Forbidden without the right to edit, InputError as `create` does, and Conflict when it has been
+        changed since that version.
         """
         _check_content(name, items)
-        present = {(item.archive, item.slide_id): item.note for item in self.get(owner, collection_id).items}
+        collection = self.get(caller, collection_id)
+        if collection.access == "read":
+            raise Forbidden("collection", "it is shared with you to read", "Ask its owner to let you edit it")
+        present = {(item.archive, item.slide_id): item.note for item in collection.items}
         name, items = _remove_identifiers(name, items, present)
         now = self._clock()
         with self._state.open_transaction() as connection:
-            self._advance_version(connection, owner, collection_id, version)
+            _advance_version(connection, collection_id, version)
             connection.execute(
                 "UPDATE collections SET name = ?, updated = ? WHERE collection_id = ?", (name, now, collection_id)
             )
             before = _read_times_added(connection, collection_id)
             connection.execute("DELETE FROM collection_items WHERE collection_id = ?", (collection_id,))
             _put_items(connection, collection_id, items, before, now)
-        return self.get(owner, collection_id)
+        return self.get(caller, collection_id)
 
-    def rename(self, owner: str, collection_id: str, version: int, name: str) -> StoredCollection:
+    def rename(self, caller: str, collection_id: str, version: int, name: str) -> StoredCollection:
         """Give a collection another name; raises as `replace` does."""
-        collection = self.get(owner, collection_id)
+        collection = self.get(caller, collection_id)
         items = [NewItem(item.archive, item.slide_id, item.note) for item in collection.items]
-        return self.replace(owner, collection_id, version, name, items)
+        return self.replace(caller, collection_id, version, name, items)
 
-    def delete(self, owner: str, collection_id: str) -> None:
-        """Delete a collection; raises NotFound."""
+    def share(self, caller: str, collection_id: str, sharing: Sharing) -> StoredCollection:
+        """Share it with these and no others; raises NotFound, InputError, Forbidden for who does not own it."""
+        self._require_owner(caller, collection_id)
         with self._state.open_transaction() as connection:
-            cursor = connection.execute(
-                "DELETE FROM collections WHERE owner = ? AND collection_id = ?", (owner, collection_id)
-            )
-            if not cursor.rowcount:
-                raise _make_not_found()
+            put_sharing(connection, collection_id, caller, sharing)
+        return self.get(caller, collection_id)
+
+    def leave(self, caller: str, collection_id: str) -> None:
+        """Take another's collection off the caller's list; raises NotFound, InputError for the caller's own."""
+        if self.get(caller, collection_id).access == "own":
+            raise InputError("collection", "is yours", "Delete it, or share it with nobody")
+        with self._state.open_transaction() as connection:
+            leave(connection, collection_id, caller)
+
+    def delete(self, caller: str, collection_id: str) -> None:
+        """Delete a collection; raises NotFound, Forbidden for who does not own it."""
+        self._require_owner(caller, collection_id)
+        with self._state.open_transaction() as connection:
+            connection.execute("DELETE FROM collections WHERE collection_id = ?", (collection_id,))
 
     def list_slides(self, archive: str) -> frozenset[str]:
         """The slides of an archive that are in any collection."""
@@ -144,25 +185,39 @@ class CollectionStore:
                 "DELETE FROM collection_items WHERE archive = ? AND slide_id = ?", (archive, slide_id)
             ).rowcount
 
-    def _find(self, owner: str, collection_id: str) -> StoredCollection | None:
-        """The collection in one read, so that its items are those of its version."""
-        rows = self._state.read(
-            "SELECT c.*, i.archive, i.slide_id, i.note, i.added FROM collections AS c"
-            " LEFT JOIN collection_items AS i USING (collection_id)"
-            " WHERE c.owner = ? AND c.collection_id = ? ORDER BY i.place",
-            (owner, collection_id),
-        )
-        return _parse_collection(rows) if rows else None
+    def _require_owner(self, caller: str, collection_id: str) -> None:
+        if self.get(caller, collection_id).access != "own":
+            raise Forbidden("collection", "only its owner may do this", "You can leave it")
 
-    def _advance_version(self, connection: Transaction, owner: str, collection_id: str, version: int) -> None:
-        row = connection.execute(
-            "SELECT version FROM collections WHERE owner = ? AND collection_id = ?", (owner, collection_id)
-        ).fetchone()
-        if row is None:
-            raise _make_not_found()
-        if row["version"] != version:
-            raise Conflict("collection", "it was changed in the meantime", "Load it again, and repeat your change")
-        connection.execute("UPDATE collections SET version = version + 1 WHERE collection_id = ?", (collection_id,))
+    def _find(self, caller: str, collection_id: str) -> StoredCollection | None:
+        """The collection in one read, so that its items are those of its version; None for what is not shared."""
+        rows = self._state.read(
+            "SELECT c.*, i.archive, i.slide_id, i.note, i.added, own.access AS named, general.access AS general"
+            " FROM collections AS c"
+            " LEFT JOIN collection_shares AS own ON own.collection_id = c.collection_id AND own.grantee = ?1"
+            " LEFT JOIN collection_shares AS general"
+            " ON general.collection_id = c.collection_id AND general.grantee = ?2"
+            " LEFT JOIN collection_items AS i ON i.collection_id = c.collection_id"
+            " WHERE c.collection_id = ?3 ORDER BY i.place",
+            (caller, EVERYBODY, collection_id),
+        )
+        if not rows:
+            return None
+        head = rows[0]
+        access = settle_access(head["owner"] == caller, head["named"], head["general"])
+        if access is None:
+            return None
+        sharing = read_sharings(self._state, collection_id) if access == "own" else None
+        return replace(_parse_collection(rows), access=access, sharing=sharing)
+
+
+def _advance_version(connection: Transaction, collection_id: str, version: int) -> None:
+    row = connection.execute("SELECT version FROM collections WHERE collection_id = ?", (collection_id,)).fetchone()
+    if row is None:
+        raise _make_not_found()
+    if row["version"] != version:
+        raise Conflict("collection", "it was changed in the meantime", "Load it again, and repeat your change")
+    connection.execute("UPDATE collections SET version = version + 1 WHERE collection_id = ?", (collection_id,))
 
 
 def _put_items(
@@ -236,4 +291,4 @@ def _remove_identifiers(
 
 
 def _make_not_found() -> NotFound:
-    return NotFound("collection", "there is no collection of this id", "GET /api/v1/collections lists yours")
+    return NotFound("collection", "it belongs to somebody else, or was deleted", "Ask its owner to share it with you")

@@ -94,7 +94,7 @@ class FeedbackStore:
             "SELECT query FROM judged_queries WHERE query_key IN (SELECT query_key FROM judgements WHERE archive = ?)",
             (archive,),
         )
-        query_slides = (slide_id for row in queries for slide_id in _list_query_slides(json.loads(row["query"])))
+        query_slides = (slide_id for row in queries for slide_id in list_query_slides(json.loads(row["query"])))
         return frozenset([*(row["slide_id"] for row in rows), *query_slides])
 
     def forget_slide(self, archive: str, slide_id: str, report: str | None = None) -> int:
@@ -106,7 +106,7 @@ class FeedbackStore:
                 " (SELECT query_key FROM judgements WHERE archive = ?)",
                 (archive,),
             ).fetchall()
-            keys = [row["query_key"] for row in rows if _names_slide(json.loads(row["query"]), slide_id, text)]
+            keys = [row["query_key"] for row in rows if names_slide(json.loads(row["query"]), slide_id, text)]
             forgotten = connection.execute(
                 "DELETE FROM judgements WHERE archive = ? AND slide_id = ?", (archive, slide_id)
             ).rowcount
@@ -148,17 +148,17 @@ def remove_identifiers(query: Json) -> Json:
     return query
 
 
-def _names_slide(query: Json, slide_id: str, report: str) -> bool:
+def names_slide(query: Json, slide_id: str, report: str) -> bool:
     """Whether a query is made of a slide, or of the text of its report."""
     if isinstance(query, Mapping):
         is_slide = query.get("slide_id") == slide_id
-        return is_slide or any(_names_slide(value, slide_id, report) for value in query.values())
+        return is_slide or any(names_slide(value, slide_id, report) for value in query.values())
     if isinstance(query, str):
         return bool(report) and " ".join(query.split()) == report
-    return isinstance(query, Sequence) and any(_names_slide(value, slide_id, report) for value in query)
+    return isinstance(query, Sequence) and any(names_slide(value, slide_id, report) for value in query)
 
 
-def _list_query_slides(query: Json) -> Iterator[str]:
+def list_query_slides(query: Json) -> Iterator[str]:
     """The slides that a query is made of."""
     if isinstance(query, Mapping):
         slide_id = query.get("slide_id")
@@ -166,7 +166,7 @@ def _list_query_slides(query: Json) -> Iterator[str]:
             yield slide_id
     if isinstance(query, Mapping | list):
         for value in query.values() if isinstance(query, Mapping) else query:
-            yield from _list_query_slides(value)
+            yield from list_query_slides(value)
 
 
 def _normalise(query: Json) -> Json:

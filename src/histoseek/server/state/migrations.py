@@ -46,4 +46,15 @@ MIGRATIONS: Migrations = (
             upload_id TEXT NOT NULL, archive TEXT NOT NULL, since REAL NOT NULL, pending INTEGER NOT NULL,
             PRIMARY KEY (upload_id, archive))""",
     ),
+    (
+        """CREATE TABLE collection_shares (
+            collection_id TEXT NOT NULL REFERENCES collections ON DELETE CASCADE, grantee TEXT NOT NULL,
+            access TEXT NOT NULL, PRIMARY KEY (collection_id, grantee))""",
+        "CREATE INDEX collection_shares_by_grantee ON collection_shares (grantee)",
+        """CREATE TABLE saved_searches (
+            search_id TEXT PRIMARY KEY, owner TEXT NOT NULL, archive TEXT NOT NULL, name TEXT NOT NULL,
+            question TEXT NOT NULL, created REAL NOT NULL, seen REAL NOT NULL, since REAL NOT NULL,
+            shown TEXT NOT NULL)""",
+        "CREATE INDEX saved_searches_by_owner ON saved_searches (owner, created)",
+    ),
 )
