@@ -5,6 +5,7 @@ import type {
   ArchiveMap,
   Collection,
   CollectionContent,
+  CollectionSharing,
   ExplainRequest,
   ExplainResponse,
   Facets,
@@ -12,11 +13,15 @@ import type {
   ImageInfo,
   Job,
   Judgement,
+  NewsSeen,
   Page,
   PhrasesRequest,
   PhrasesResponse,
   Report,
   ReportText,
+  SavedSearch,
+  SavedSearchContent,
+  SearchNews,
   SearchRequest,
   SearchResponse,
   Session,
@@ -103,6 +108,18 @@ export const collections = {
   /** leaving: the page may be closed before the answer comes. */
   change: (id: string, body: CollectionContent, leaving = false) =>
     request<Collection>("PUT", path`collections/${id}`, { body, leaving }),
+  get: (id: string, signal?: Signal) => request<Collection>("GET", path`collections/${id}`, { signal }),
+  share: (id: string, body: CollectionSharing) => request<Collection>("PUT", path`collections/${id}/sharing`, { body }),
+  leave: (id: string) => request<void>("DELETE", path`collections/${id}/membership`),
   remove: (id: string) => request<void>("DELETE", path`collections/${id}`),
   exportUrl: (id: string, format: "csv" | "json") => urlOf(path`collections/${id}/export`, { format }),
+};
+
+export const savedSearches = {
+  list: (signal?: Signal) => request<SavedSearch[]>("GET", "saved-searches", { signal }),
+  save: (body: SavedSearchContent) => request<SavedSearch>("POST", "saved-searches", { body }),
+  rename: (id: string, name: string) => request<SavedSearch>("PATCH", path`saved-searches/${id}`, { body: { name } }),
+  remove: (id: string) => request<void>("DELETE", path`saved-searches/${id}`),
+  news: (id: string, signal?: Signal) => request<SearchNews>("GET", path`saved-searches/${id}/news`, { signal }),
+  seen: (id: string, body: NewsSeen) => request<SavedSearch>("POST", path`saved-searches/${id}/seen`, { body }),
 };

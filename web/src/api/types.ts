@@ -8,6 +8,7 @@ export type {
   Collection,
   CollectionContent,
   CollectionItem,
+  CollectionSharing,
   CollectionSlide,
   ExplainRequest,
   ExplainResponse,
@@ -22,6 +23,7 @@ export type {
   Judgement,
   LabelDistribution,
   Match,
+  NewsSeen,
   PairContribution,
   Phrase,
   PhraseExample,
@@ -35,6 +37,9 @@ export type {
   Report,
   ReportText,
   Result,
+  SavedSearch,
+  SavedSearchContent,
+  SearchNews,
   SearchRequest,
   SearchResponse,
   Session,
@@ -47,6 +52,9 @@ export type {
   Upload,
   Vote,
 } from "./openapi";
+
+/** What somebody may do with a collection that is shared. */
+export type SharedAccess = api.SharedWith["access"];
 
 /** A 2-d map of an archive's slides. */
 export type ArchiveMap = api.Map;

@@ -37,7 +37,8 @@ function Choices({ slideIds, onDone }: { slideIds: readonly string[]; onDone: ()
     });
     return () => cancelAnimationFrame(frame);
   }, [collections === null]);
-  const newestFirst = [...(collections ?? [])].sort((a, b) => b.updated.localeCompare(a.updated));
+  const editable = (collections ?? []).filter(({ access }) => access !== "read");
+  const newestFirst = [...editable].sort((a, b) => b.updated.localeCompare(a.updated));
   return (
     <div ref={choices} class="collections-choices">
       {!collections && <Spinner />}

@@ -15,8 +15,9 @@ import { Menu } from "../ui/menu";
 import { ErrorPanel, Note } from "../ui/status";
 import { CollectionSlide } from "./collection-slide";
 import { LONGEST_NAME, plainItem, withInserted, withMoved, withoutSlide } from "./edit";
+import { ShareDialog } from "./share-dialog";
 import { slideKey, slidesOfItems } from "./slides";
-import { changeCollection, deleteCollection, waitForChanges } from "./store";
+import { changeCollection, deleteCollection, leaveCollection, waitForChanges } from "./store";
 
 const words = strings.collections;
 
@@ -41,6 +42,7 @@ export function CollectionDetail({ collection }: { collection: Collection }): JS
             item={item}
             slide={slides?.get(slideKey(item)) ?? null}
             missing={slides !== null && !slides.has(slideKey(item))}
+            fixed={collection.access === "read"}
             first={at === 0}
             last={at === items.length - 1}
             onMove={(by) => change((now) => withMoved(now, item, by))}
@@ -96,26 +98,61 @@ function Head({ collection }: { collection: Collection }): JSX.Element {
         ) : (
           <h2>
             {collection.name}
-            <IconButton
-              icon="edit"
-              class="screen-only"
-              label={words.rename}
-              onClick={() => {
-                renaming.value = true;
-              }}
-            />
+            {collection.access !== "read" && (
+              <IconButton
+                icon="edit"
+                class="screen-only"
+                label={words.rename}
+                onClick={() => {
+                  renaming.value = true;
+                }}
+              />
+            )}
           </h2>
         )}
         <p class="faint">{words.facts(collection.items.length, changed)}</p>
+        {collection.access !== "own" && (
+          <p class="faint">
+            {words.sharedBy(collection.owner)}
+            {collection.access === "read" && `. ${words.readOnly}`}
+          </p>
+        )}
       </div>
       <div class="collections-tools screen-only">
         <ExportMenu collection={collection} />
-        <Button kind="danger" icon="trash" onClick={() => void removeWhole(collection)}>
-          {words.remove}
-        </Button>
+        {collection.access === "own" ? (
+          <OwnerTools collection={collection} />
+        ) : (
+          <Button icon="logOut" onClick={() => void leave(collection)}>
+            {words.leave}
+          </Button>
+        )}
       </div>
     </header>
   );
+}
+
+function OwnerTools({ collection }: { collection: Collection }): JSX.Element {
+  const sharing = useSignal(false);
+  const setSharing = (open: boolean): void => {
+    sharing.value = open;
+  };
+  return (
+    <>
+      <Button icon="link" onClick={() => setSharing(true)}>
+        {words.share}
+      </Button>
+      <ShareDialog collection={collection} open={sharing.value} onClose={() => setSharing(false)} />
+      <Button kind="danger" icon="trash" onClick={() => void removeWhole(collection)}>
+        {words.remove}
+      </Button>
+    </>
+  );
+}
+
+async function leave(collection: Collection): Promise<void> {
+  go({ collection: null }, "replace");
+  await leaveCollection(collection);
 }
 
 async function removeWhole(collection: Collection): Promise<void> {

@@ -18,6 +18,8 @@ export interface CollectionSlideProps {
   readonly slide: Slide | null;
   /** Whether the archive has it no more. */
   readonly missing: boolean;
+  /** Whether the collection is only to be read. */
+  readonly fixed: boolean;
   readonly first: boolean;
   readonly last: boolean;
   readonly onMove: (by: number) => void;
@@ -25,7 +27,7 @@ export interface CollectionSlideProps {
 }
 
 export function CollectionSlide(props: CollectionSlideProps): JSX.Element {
-  const { collectionId, item, slide, missing } = props;
+  const { collectionId, item, slide, missing, fixed } = props;
   const facts = [slide?.organ, slide?.stain, slide?.site].filter(Boolean).join(", ");
   const ask = hrefTo({
     ...NEW_QUESTION,
@@ -65,9 +67,13 @@ export function CollectionSlide(props: CollectionSlideProps): JSX.Element {
           )}
           <span class="faint">{` ${item.archive}`}</span>
         </p>
-        <NoteField place={{ collectionId, archive: item.archive, slide_id: item.slide_id }} note={item.note ?? ""} />
+        {fixed ? (
+          item.note && <p>{words.noted(item.note)}</p>
+        ) : (
+          <NoteField place={{ collectionId, archive: item.archive, slide_id: item.slide_id }} note={item.note ?? ""} />
+        )}
       </div>
-      <Moves {...props} />
+      {!fixed && <Moves {...props} />}
     </li>
   );
 }

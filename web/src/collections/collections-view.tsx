@@ -1,7 +1,9 @@
 /** Collections: named lists of slides with notes. */
 import type { JSX } from "preact";
+import { collections } from "../api/endpoints";
 import type { Collection } from "../api/types";
 import { go, hrefTo, route } from "../state/navigation";
+import { useResource } from "../state/resource";
 import { strings } from "../strings";
 import { ErrorPanel, Note, Spinner } from "../ui/status";
 import { CollectionDetail } from "./collection-detail";
@@ -22,31 +24,43 @@ export function CollectionsView(): JSX.Element {
         <h1>{words.title}</h1>
         {error && <ErrorPanel error={error} onRetry={collectionList.reload} />}
         {!value && loading && <Spinner />}
-        {value && <Names collections={value} />}
+        {value && <Names listed={value} />}
         <NewCollectionForm onName={create} />
       </nav>
       <div class="collections-open">
         <OrphanedNotes />
-        {open ? (
-          <CollectionDetail key={open.collection_id} collection={open} />
-        ) : (
-          value && <Note>{value.length ? words.choose : words.none}</Note>
-        )}
+        {open && <CollectionDetail key={open.collection_id} collection={open} />}
+        {value && !open && route.value.collection && <Unlisted key={route.value.collection} />}
+        {value && !open && !route.value.collection && <Note>{value.length ? words.choose : words.none}</Note>}
       </div>
     </div>
   );
 }
 
-function Names({ collections }: { collections: readonly Collection[] }): JSX.Element {
+const NOT_FOUND = 404;
+
+/** A collection that is not on the list: everybody may see it, or nobody but its owner, if there is one. */
+function Unlisted(): JSX.Element {
+  const { value, error, reload } = useResource(route.value.collection, collections.get);
+  if (value) return <CollectionDetail collection={value} />;
+  if (error?.status === NOT_FOUND) return <Note kind="warning">{words.notYours}</Note>;
+  return error ? <ErrorPanel error={error} onRetry={reload} /> : <Spinner />;
+}
+
+function Names({ listed }: { listed: readonly Collection[] }): JSX.Element {
   return (
     <ul>
-      {collections.map(({ collection_id, name, items }) => (
+      {listed.map(({ collection_id, name, items, owner, access, sharing }) => (
         <li key={collection_id}>
           <a
             href={hrefTo({ collection: collection_id })}
             aria-current={route.value.collection === collection_id ? "page" : undefined}
           >
-            <span>{name}</span>
+            <span>
+              {name}
+              {access !== "own" && <span class="collections-by">{words.sharedBy(owner)}</span>}
+              {(sharing?.everybody || sharing?.people.length) && <span class="collections-by">{words.shared}</span>}
+            </span>
             <span class="faint">{words.count(items.length)}</span>
           </a>
         </li>

@@ -33,6 +33,17 @@ describe("items of a collection", () => {
 
 it("sends the version that was changed", () => {
   const items = abc.map((one) => ({ ...one, added: "2026-01-01T00:00:00Z" }));
-  const collection = { collection_id: "1", name: "n", items, version: 4, created: "", updated: "" };
+  const sharing = { people: [], everybody: null };
+  const times = { created: "", updated: "" };
+  const collection = {
+    collection_id: "1",
+    owner: "ann",
+    name: "n",
+    items,
+    version: 4,
+    ...times,
+    access: "own",
+    sharing,
+  } as const;
   expect(contentOf(collection, { name: "m" })).toEqual({ name: "m", items: abc, version: 4 });
 });

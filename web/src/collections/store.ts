@@ -2,7 +2,7 @@
 import { effect, signal } from "@preact/signals";
 import { collections } from "../api/endpoints";
 import { type ApiError, asApiError } from "../api/error";
-import type { Collection, CollectionContent, CollectionItem } from "../api/types";
+import type { Collection, CollectionContent, CollectionItem, CollectionSharing } from "../api/types";
 import { resource } from "../state/resource";
 import { currentSession } from "../state/session";
 import { toast } from "../state/toasts";
@@ -76,6 +76,23 @@ export async function deleteCollection({ collection_id, name, items }: Collectio
   toast(words.deleted(name), "info", { label: words.undo, run: undo });
 }
 
+/** Share a collection with these colleagues and nobody else; whether the server took it. */
+export async function shareCollection(collectionId: string, sharing: CollectionSharing): Promise<boolean> {
+  await last;
+  const shared = await withErrorToast(() => collections.share(collectionId, sharing));
+  if (shared) replaceKnown(shared);
+  return shared !== null;
+}
+
+/** Take a collection that somebody shares off the list. */
+export async function leaveCollection({ collection_id, name }: Collection): Promise<void> {
+  await last;
+  const left = await withErrorToast(() => collections.leave(collection_id).then(() => true));
+  if (!left) return;
+  collectionsNow.value = (collectionsNow.peek() ?? []).filter((one) => one.collection_id !== collection_id);
+  toast(words.left(name));
+}
+
 /** Put slides of an archive into a collection. */
 export async function addSlides(collection: Collection, archive: string, slideIds: readonly string[]): Promise<void> {
   const slides = slideIds.map((slide_id) => ({ archive, slide_id }));
@@ -97,15 +114,19 @@ async function applyChange(collectionId: string, change: Change, leaving: boolea
     if (!collection || !changes) return collection;
     try {
       const changed = await collections.change(collectionId, contentOf(collection, changes), leaving);
-      collectionsNow.value = (collectionsNow.peek() ?? []).map((one) =>
-        one.collection_id === collectionId ? changed : one,
-      );
+      replaceKnown(changed);
       return changed;
     } catch (thrown) {
       if (!CHANGED_ELSEWHERE.has(asApiError(thrown).status) || tries === MOST_TRIES) throw thrown;
       collectionsNow.value = await collections.list();
     }
   }
+}
+
+function replaceKnown(changed: Collection): void {
+  collectionsNow.value = (collectionsNow.peek() ?? []).map((one) =>
+    one.collection_id === changed.collection_id ? changed : one,
+  );
 }
 
 function knownCollection(collectionId: string): Collection | null {

@@ -6,8 +6,9 @@ import { BrowseView } from "../browse/browse-view";
 import { openAddDialog } from "../collections/slides-to-add";
 import { ActiveFilters, clearFilters } from "../facets/active-filters";
 import { FacetsPanel } from "../facets/facets-panel";
+import { SaveSearch } from "../saved/save-search";
 import { go, hrefTo, route } from "../state/navigation";
-import { describeQuestion } from "../state/query-descriptions";
+import { describeQuery, describeQuestion } from "../state/query-descriptions";
 import { searchResults } from "../state/search-results";
 import { announce } from "../state/toasts";
 import { strings } from "../strings";
@@ -105,6 +106,7 @@ function Head({ response, failed }: { response: SearchResponse | null; failed: b
           >
             {words.collectAll}
           </Button>
+          <SaveSearch suggestion={response.query.kind === "report" ? "" : describeQuery(response.query)} />
           <ExportMenu response={response} />
         </div>
       )}

@@ -8,6 +8,7 @@ import { overview } from "./overview";
 import { phrases } from "./phrases";
 import { history, queries } from "./queries";
 import { results } from "./results";
+import { saved } from "./saved";
 import { search } from "./search";
 import { viewer } from "./viewer";
 
@@ -28,4 +29,5 @@ export const strings = {
   compare,
   phrases,
   overview,
+  saved,
 } as const;

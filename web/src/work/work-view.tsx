@@ -1,4 +1,5 @@
 import type { JSX } from "preact";
+import { SavedSearches } from "../saved/saved-searches";
 import { strings } from "../strings";
 
 /** What runs and waits: uploads, jobs, worklists and saved searches. */
@@ -6,6 +7,7 @@ export function WorkView(): JSX.Element {
   return (
     <div class="view-page">
       <h1>{strings.app.views.work}</h1>
+      <SavedSearches />
     </div>
   );
 }
