@@ -16,7 +16,7 @@ MOST_RESULTS = 100_000
 
 MOST_PHRASES, MOST_EXAMPLES = 200, 10
 
-Options = TypeVar("Options", "SearchOptions", "PhraseOptions")
+Options = TypeVar("Options", "SearchOptions", "PhraseOptions", "DifferentialOptions")
 
 Target = Literal["slides", "reports", "regions", "cases"]
 
@@ -161,6 +161,53 @@ class PhraseOptions:
         return SearchOptions(where=self.where, same_patient=self.same_patient)
 
 
+FEWEST_COLUMNS, MOST_COLUMNS = 2, 4
+"""Diagnoses that can be weighed against each other at once."""
+
+MOST_COLUMN_CASES, MOST_COLUMN_PATIENTS, MOST_TERMS = 20, 50, 50
+
+
+@dataclass(frozen=True, slots=True)
+class DifferentialOptions:
+    """How to weigh diagnoses against each other.
+
+    labels: two to four of them, none: those that are nearest to the query; column: of the metadata that has them, None:
+    that of the calibration, or "diagnosis"; cases: nearest ones wanted of each; patients: the nearest of each whose
+    reports are compared; terms: wanted of each; where: of which slides (docs/metadata.md); same_patient: let those of
+    the query's patient (or, where that is not known, its case) count; workers: threads that read the query.
+    """
+
+    labels: tuple[str, ...] = ()
+    column: str | None = None
+    cases: int = 4
+    patients: int = 12
+    terms: int = 8
+    where: Where = None
+    same_patient: bool = False
+    workers: int = 2
+
+    def __post_init__(self) -> None:
+        settle_fields(self, "differential", but={"where"}, kind=ConfigurationError)
+        object.__setattr__(self, "labels", tuple(dict.fromkeys(self.labels)))
+        if self.labels and not FEWEST_COLUMNS <= len(self.labels) <= MOST_COLUMNS:
+            what = f"{len(self.labels)} can't be weighed against each other"
+            raise ConfigurationError(
+                "--label", what, f"Give {FEWEST_COLUMNS} to {MOST_COLUMNS} different ones, or none"
+            )
+        for name, least, most in _COUNTED:
+            count = settle_count(getattr(self, name), f"--{name}", least)
+            if most is not None and count > most:
+                raise ConfigurationError(f"--{name}", f"{count} is too many", f"Ask for at most {most}")
+
+
+_COUNTED = (
+    ("cases", 1, MOST_COLUMN_CASES),
+    ("patients", 1, MOST_COLUMN_PATIENTS),
+    ("terms", 0, MOST_TERMS),
+    ("workers", 1, None),
+)
+
+
 class SearchKeywords(TypedDict, total=False):
     """SearchOptions spelt as keywords; what is left out has the default there."""
 
@@ -190,6 +237,19 @@ class PhraseKeywords(TypedDict, total=False):
     workers: int
 
 
+class DifferentialKeywords(TypedDict, total=False):
+    """DifferentialOptions spelt as keywords."""
+
+    labels: tuple[str, ...]
+    column: str | None
+    cases: int
+    patients: int
+    terms: int
+    where: Where
+    same_patient: bool
+    workers: int
+
+
 class ExplainKeywords(TypedDict, total=False):
     """Those of SearchKeywords that matter when a query is compared with one slide."""
 
@@ -208,6 +268,13 @@ def choose_options(options: SearchOptions | None, **keywords: Unpack[SearchKeywo
 def choose_phrase_options(options: PhraseOptions | None, **keywords: Unpack[PhraseKeywords]) -> PhraseOptions:
     """The options, or those that keywords spell; raises InputError for both, ConfigurationError for values."""
     return _choose("phrases", PhraseOptions, options, keywords)
+
+
+def choose_differential_options(
+    options: DifferentialOptions | None, **keywords: Unpack[DifferentialKeywords]
+) -> DifferentialOptions:
+    """The options, or those that keywords spell; raises InputError for both, ConfigurationError for values."""
+    return _choose("differential", DifferentialOptions, options, keywords)
 
 
 def _choose(work: str, kind: type[Options], options: object, keywords: Mapping[str, Any]) -> Options:

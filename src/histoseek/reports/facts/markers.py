@@ -59,6 +59,9 @@ _NAMES = (
     "RB1", "IgG", "IgG4", "IgA", "IgM", "kappa", "lambda", "langerin", "CD1a",
     "lysozyme", "glycophorin",
 )  # fmt: skip
+MARKER_NAMES = (*_SPELLINGS, *_NAMES)
+"""As facts name markers, but for keratins, which are "CK" and a number."""
+
 # Keratins are listed by number: "CK7", "CK5,6,14", "cytokeratin 20".
 _KERATIN = r"(?:CK|cytokeratin)[\s-]?\d{1,2}(?:\s?[,/]\s?\d{1,2})*(?:\s?/\s?\d{1,2})?"
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from histoseek.reports.concepts.terms import Mention
 from histoseek.reports.concepts.vocabulary import Vocabulary
+from histoseek.reports.facts.markers import MARKER_NAMES
 from histoseek.reports.facts.structured import StructuredReport
 from histoseek.reports.language.negation import Status
 from histoseek.reports.language.words import Span
@@ -122,6 +123,17 @@ def _list_stains(report: StructuredReport) -> Iterator[Fact]:
 def name_marker_field(marker: str) -> str:
     """The field of a marker: "Ki-67" is ki67."""
     return _NO_NAME.sub("", marker).lower()
+
+
+def find_marker(field: str) -> str | None:
+    """The marker whose results a field has, as people write it; None for a field of anything else."""
+    if field in _OTHER_FIELDS:
+        return None
+    return _MARKERS_BY_FIELD.get(field, field.upper())
+
+
+_OTHER_FIELDS = frozenset((*CONCEPT_FIELDS, *VALUE_FIELDS, *STATUS_FIELDS.values()))
+_MARKERS_BY_FIELD = {name_marker_field(name): name for name in MARKER_NAMES}
 
 
 def _list_mention_tokens(mention: Mention, organ: str, vocabulary: Vocabulary) -> Iterable[str]:

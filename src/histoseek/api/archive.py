@@ -4,28 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict, Unpack, cast, get_args
+from typing import TYPE_CHECKING, TypedDict, cast
 
-from histoseek.archive.filters.expression import Expression, Where
-from histoseek.archive.folder import ArchiveFolder
+from histoseek.api.searching import SearchableArchive
+from histoseek.archive.filters.expression import Where
 from histoseek.archive.new_archive import use_own_encoder
 from histoseek.arguments import describe
 from histoseek.errors import InputError
-from histoseek.search.maps.map_layout import MOST_SLIDES
 from histoseek.search.options import (
-    DEFAULT_DEPTH,
     DEFAULT_LABEL,
-    DEFAULT_QUERIES,
     FALSE_ALARMS,
-    ExplainKeywords,
-    PhraseKeywords,
-    PhraseOptions,
-    SearchKeywords,
-    SearchOptions,
-    choose_options,
-    choose_phrase_options,
 )
-from histoseek.search.queries import ArchivedSlide, Query, SlideFile, TextQuery
 from histoseek.slides.sources.base import SlideSource
 from histoseek.slides.sources.registry import SourceLike
 
@@ -48,13 +37,6 @@ if TYPE_CHECKING:
     from histoseek.reports.cleaning.mends import CleanText
     from histoseek.reports.language.sections import Sections
     from histoseek.reports.privacy.deidentify import DeidentifyChoice
-    from histoseek.search.maps.overview import Overview
-    from histoseek.search.phrases.results import PhraseResults
-    from histoseek.search.recall import Recall
-    from histoseek.search.results import SearchResult, SearchResults
-    from histoseek.search.scope.facets import Facet
-    from histoseek.search.scope.fields import FieldFilter
-    from histoseek.search.words.labels import ZeroShotLabels
 
 
 class _Running(TypedDict):
@@ -65,7 +47,7 @@ class _Running(TypedDict):
     cluster: str | None
 
 
-class Archive(ArchiveFolder):
+class Archive(SearchableArchive):
     """An archive of whole-slide images: one folder, safe to kill at any moment, searched by slide.
 
     >>> archive = Archive.create("my.archive")              # doctest: +SKIP
@@ -161,115 +143,6 @@ class Archive(ArchiveFolder):
             complete_word_tiles(self, reporter or SilentReporter())
             return reread
 
-    def search(
-        self,
-        query: SourceLike | Query | None = None,
-        options: SearchOptions | None = None,
-        *,
-        like: str | None = None,
-        text: str | None = None,
-        reporter: Reporter | None = None,
-        **keywords: Unpack[SearchKeywords],
-    ) -> SearchResults:
-        """The slides (or reports) most like a slide file or query object, the archive's slide `like`, or a text.
-
-        options: how to search, or the same as keywords (`SearchOptions`: k, where, by_case, ...). Raises SlideError,
-        UnknownSlide, BadFilter, EncoderError, ArchiveError, and ConfigurationError for a min_probability without a
-        calibration.
-        """
-        from histoseek.search.search import search
-
-        asked, chosen = _make_query(query, like, text), choose_options(options, **keywords)
-        return self.read(lambda view: search(view, asked, chosen, reporter))
-
-    def explain(
-        self,
-        query: SourceLike | Query,
-        slide_id: str,
-        options: SearchOptions | None = None,
-        *,
-        reporter: Reporter | None = None,
-        **keywords: Unpack[ExplainKeywords],
-    ) -> SearchResult:
-        """The result that one slide of the archive is for a query, with its explanation, whether search returns it or
-        not.
-
-        The query is a slide file or query object; of the options to, distance, workers and expand matter. Raises what
-        `search` raises, UnknownSlide, and InputError for the query's own slide and for one that has nothing to be
-        compared with the query.
-        """
-        from histoseek.search.search import explain_pair
-
-        asked, chosen = _make_query(query, None, None), choose_options(options, **keywords)
-        return self.read(lambda view: explain_pair(view, asked, slide_id, chosen, reporter))
-
-    def phrases(
-        self,
-        query: SourceLike | Query | None = None,
-        options: PhraseOptions | None = None,
-        *,
-        like: str | None = None,
-        reporter: Reporter | None = None,
-        **keywords: Unpack[PhraseKeywords],
-    ) -> PhraseResults:
-        """What a report would say of a region, a picture, a slide or a case: phrases, with the probability that a
-        report states each.
-
-        The query is a slide file or query object, or the archive's slide `like`; options: how to ask, or the same as
-        keywords (`PhraseOptions`: k, examples, where, ...). Raises what `search` raises, and ArchiveError for an
-        archive without reports, or whose regions can't be compared with words.
-        """
-        from histoseek.search.phrases.find_phrases import find_phrases
-        from histoseek.search.regional.opening import open_region_measure
-
-        asked, chosen = _make_query(query, like, None), choose_phrase_options(options, **keywords)
-        return self.read(
-            lambda view: find_phrases(view, asked, open_region_measure(view, view.store.snapshot()), chosen, reporter)
-        )
-
-    def facets(
-        self, where: Where = None, fields: Sequence[str] | None = None, filters: Sequence[FieldFilter] = ()
-    ) -> tuple[Facet, ...]:
-        """How many slides have which values: metadata, and what reports state; fields: None for all.
-
-        filters: values that were chosen, of which a field's own do not narrow its counts. Raises ArchiveError for an
-        empty archive, InputError for an unknown field, BadFilter.
-        """
-        from histoseek.search.scope.facets import list_facets
-        from histoseek.search.scope.fields import count_facets
-
-        if filters:
-            return self.read(lambda view: count_facets(view, where, filters, fields))
-        return self.read(lambda view: list_facets(view.store, where, fields))
-
-    def condition(self, filters: Sequence[FieldFilter]) -> Expression | None:
-        """Chosen values as a filter for `where`; None for none. Raises InputError."""
-        from histoseek.search.scope.fields import combine_filters
-
-        return self.read(lambda view: combine_filters(view.store, filters))
-
-    @property
-    def content_version(self) -> str:
-        """What identifies the archive's content, cheaply: it changes whenever that does.
-
-        Raises ArchiveError for an empty archive.
-        """
-        from histoseek.search.maps.overview import content_version
-
-        return self.read(content_version)
-
-    def overview(
-        self, label: str | None = None, where: Where = None, most: int = MOST_SLIDES, seed: int = 0
-    ) -> Overview:
-        """A 2-d map of the slides of a filter by their global vectors, labelled by a metadata column.
-
-        most: slides to draw, each label's share of them as in the archive. Raises BadFilter, InputError for an unknown
-        column, ArchiveError for an empty archive.
-        """
-        from histoseek.search.maps.overview import overview
-
-        return self.read(lambda view: overview(view, label, where, most, seed))
-
     def calibrate(
         self,
         label: str | None = DEFAULT_LABEL,
@@ -316,23 +189,6 @@ class Archive(ArchiveFolder):
 
         with self.writing():
             return remove_tuning(self.layout)
-
-    def recall(
-        self,
-        queries: int = DEFAULT_QUERIES,
-        k: int = DEFAULT_DEPTH,
-        where: Where = None,
-        seed: int = 0,
-        reporter: Reporter | None = None,
-    ) -> Recall:
-        """How many of the first k results of exact ranking the default search finds, on slides of the archive.
-
-        Raises ArchiveError for an archive without slides to compare, ConfigurationError for less than one query,
-        BadFilter.
-        """
-        from histoseek.search.recall import recall
-
-        return self.read(lambda view: recall(view, queries, k, where, seed, reporter))
 
     def update(
         self,
@@ -415,12 +271,6 @@ class Archive(ArchiveFolder):
             lambda view: clean_report(view.get(slide_id).record.report or "", boilerplate=view.boilerplate)
         )
 
-    def label_zero_shot(self, labels: Sequence[str], where: Where = None, *, single: bool = False) -> ZeroShotLabels:
-        """Which label each slide fits best by the words of its tile encoder (`search.words.labels`)."""
-        from histoseek.search.words.labels import label_zero_shot
-
-        return self.read(lambda view: label_zero_shot(view, labels, where, single=single))
-
     def verify(self, reporter: Reporter | None = None, *, deep: bool = False, repair: bool = False) -> Verification:
         """Check every slide's row, features and file, and the archive's own files (`verification.repair.check`)."""
         from histoseek.archive.verification.repair import check
@@ -440,25 +290,6 @@ class Archive(ArchiveFolder):
         from histoseek.progress import SilentReporter
 
         return compare_archives(self, other, reporter or SilentReporter())
-
-
-def _make_query(query: SourceLike | Query | None, like: str | None, text: str | None) -> Query:
-    for name, given in (("like", like), ("text", text)):
-        if given is not None and not isinstance(given, str):
-            raise InputError(f"search {name}", f"{describe(given)} is no text", "Give a text, or a query object")
-    if sum(each is not None for each in (query, like, text)) != 1:
-        advice = "Give one of the three"
-        raise InputError("search", "needs a slide file or query, the id of an archived slide, or a text", advice)
-    if like is not None:
-        return ArchivedSlide(like)
-    if text is not None:
-        return TextQuery(text)
-    if isinstance(query, str | Path | SlideSource):
-        return SlideFile(query)
-    if not isinstance(query, get_args(Query)):
-        advice = "Give a slide file, a query such as ArchivedSlide or EncodedSlide, like=ID, or text=WORDS"
-        raise InputError("search", f"cannot search with {describe(query)}", advice)
-    return query
 
 
 def _list_paths(paths: SourceLike | Sequence[SourceLike]) -> list[SourceLike]:

@@ -1,0 +1,5 @@
+"""The archive as Python users see it."""
+
+from histoseek.api.archive import Archive
+
+__all__ = ["Archive"]
