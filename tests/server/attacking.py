@@ -107,6 +107,7 @@ TAKES_JSON = (
     ("POST", "/archives/cohort/search"),
     ("POST", "/archives/cohort/explain"),
     ("POST", "/archives/cohort/phrases"),
+    ("POST", "/archives/cohort/differential"),
     ("POST", "/archives/cohort/facets"),
     ("POST", "/archives/cohort/feedback"),
     ("POST", "/archives/cohort/jobs"),

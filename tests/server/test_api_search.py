@@ -20,6 +20,7 @@ from histoseek.rest.queries import (
     Box,
     CaseQuery,
     ComposedQuery,
+    DifferentialRequest,
     ExplainRequest,
     Marks,
     PhrasesRequest,
@@ -90,6 +91,28 @@ def test_phrases_of_an_archive_without_a_space_for_them_are_refused_in_one_line(
     with pytest.raises(ServerProblem) as refused:
         asking.find_phrases("cohort", PhrasesRequest(query=SlideQuery(slide=SlideRef(slide_id=SLIDE))))
     assert "it is not aligned with reports" in str(refused.value) and "\n" not in str(refused.value)
+
+
+def test_a_differential_is_the_one_of_python(asking: Client, archive: Archive) -> None:
+    request = DifferentialRequest(
+        query=SlideQuery(slide=SlideRef(slide_id=SLIDE)),
+        filters=(FieldFilter(field="stain", values=("H&E",)),),
+        cases=2,
+    )
+    response = asking.build_differential("cohort", request)
+    python_one = archive.differential(like=SLIDE, where="stain = 'H&E'", cases=2)
+    assert [column.label for column in response.columns] == [column.label for column in python_one]
+    for column, wanted in zip(response.columns, python_one, strict=True):
+        assert [one.slide_id for one in column.nearest] == [one.slide_id for one in wanted.nearest]
+        assert [term.name for term in column.terms] == [term.name for term in wanted.terms]
+        assert column.counter_example and wanted.counter_example
+        assert column.counter_example.result.slide_id == wanted.counter_example.result.slide_id
+
+
+def test_a_differential_of_one_diagnosis_is_refused_in_one_line(asking: Client) -> None:
+    request = DifferentialRequest(query=SlideQuery(slide=SlideRef(slide_id=SLIDE)), labels=("lymphoma",))
+    with pytest.raises(ServerProblem, match="2 to 4"):
+        asking.build_differential("cohort", request)
 
 
 ARCHIVED: dict[str, tuple[Query, python.Query]] = {

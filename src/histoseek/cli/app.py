@@ -14,6 +14,7 @@ from histoseek.cli.align import align
 from histoseek.cli.archive_moves import archive
 from histoseek.cli.archive_warnings import warning_of_damage
 from histoseek.cli.calibrate import calibrate
+from histoseek.cli.differential import differential
 from histoseek.cli.encoders import encoders
 from histoseek.cli.erasing import erasing_what_is_due
 from histoseek.cli.evaluate import evaluate
@@ -55,6 +56,7 @@ for command in (
     remove,
     verify,
     stats,
+    differential,
     facets,
     evaluate,
     align,

@@ -123,6 +123,8 @@ BaseTextEncoderOption = Annotated[str, typer.Option("--text-encoder", help="Text
 DataOption = Annotated[str, typer.Option(help="Description of the data, for the card.")]
 LicenceOption = Annotated[str, typer.Option(help="Licence of the weights, for the card.")]
 
+SamePatientOption = Annotated[bool, typer.Option("--same-patient", help="Keep slides of the query's own patient.")]
+
 DEFAULT_WORKERS = min(4, os.cpu_count() or 1)
 
 

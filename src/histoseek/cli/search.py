@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from histoseek.cli import query_options as query
-from histoseek.cli.options import DEFAULT_WORKERS, ArchiveOption, JsonOption, WhereOption, WorkersOption, read_settings
+from histoseek.cli.options import (
+    DEFAULT_WORKERS,
+    ArchiveOption,
+    JsonOption,
+    SamePatientOption,
+    WhereOption,
+    WorkersOption,
+    read_settings,
+)
 from histoseek.errors import ConfigurationError, InputError
 from histoseek.search.options import PhraseOptions, SearchOptions
 
@@ -37,7 +45,6 @@ CountOption = Annotated[
     int, typer.Option("-k", help="Number of results.", show_default=f"{DEFAULTS.k}; {PHRASES.k} phrases")
 ]
 OffsetOption = Annotated[int, typer.Option(help="Number of top results to skip.")]
-SamePatientOption = Annotated[bool, typer.Option("--same-patient", help="Keep slides of the query's own patient.")]
 ByCaseOption = Annotated[bool, typer.Option("--by-case", help="Return one result per case: its most similar slide.")]
 DistanceOption = Annotated[
     str | None,

@@ -29,8 +29,8 @@ from histoseek.rest.archives import (
     Value,
 )
 from histoseek.rest.base import Page, Problem
-from histoseek.rest.queries import ExplainRequest, PhrasesRequest, Query, SearchRequest
-from histoseek.rest.results import ExplainResponse, PhrasesResponse, SearchResponse
+from histoseek.rest.queries import DifferentialRequest, ExplainRequest, PhrasesRequest, Query, SearchRequest
+from histoseek.rest.results import DifferentialResponse, ExplainResponse, PhrasesResponse, SearchResponse
 from histoseek.rest.saved_searches import NewsSeen, SavedSearch, SavedSearchContent, SavedSearchName, SearchNews
 from histoseek.rest.texts import ReportText
 from histoseek.rest.workspace import (
@@ -147,6 +147,10 @@ class Client:
     def find_phrases(self, archive: str, request: PhrasesRequest) -> PhrasesResponse:
         """What a report would say of an image."""
         return self._send(PhrasesResponse, "POST", f"{_make_archive_path(archive)}/phrases", request)
+
+    def build_differential(self, archive: str, request: DifferentialRequest) -> DifferentialResponse:
+        """Two to four diagnoses side by side for a query."""
+        return self._send(DifferentialResponse, "POST", f"{_make_archive_path(archive)}/differential", request)
 
     def explain(self, archive: str, request: ExplainRequest) -> ExplainResponse:
         """Why one slide does, or does not, match a query."""

@@ -8,14 +8,24 @@ from pydantic import Field, JsonValue, StrictBool, model_validator
 
 from histoseek.rest.archives import FieldFilter
 from histoseek.rest.base import Request, ShortText, SlideId, UploadId, make_example_config
-from histoseek.search.options import MOST_EXAMPLES, MOST_PHRASES, PhraseOptions, SearchOptions
+from histoseek.search.options import (
+    MOST_COLUMN_CASES,
+    MOST_COLUMN_PATIENTS,
+    MOST_COLUMNS,
+    MOST_EXAMPLES,
+    MOST_PHRASES,
+    MOST_TERMS,
+    DifferentialOptions,
+    PhraseOptions,
+    SearchOptions,
+)
 
 Words = Annotated[str, Field(min_length=1, max_length=4000)]
 Edge = Annotated[int, Field(ge=1, le=10_000_000, strict=True)]
 Offset = Annotated[int, Field(ge=0, le=10_000_000, strict=True)]
 
 _UPLOAD = "0123456789abcdef0123456789abcdef"
-_DEFAULTS, _PHRASES = SearchOptions(), PhraseOptions()
+_DEFAULTS, _PHRASES, _DIFFERENTIAL = SearchOptions(), PhraseOptions(), DifferentialOptions()
 _BOX: JsonValue = {"x": 100, "y": 250, "width": 500, "height": 400}
 _TEXT: JsonValue = {"kind": "text", "text": "papillary structures with foamy macrophages", "without": "necrosis"}
 _SLIDE: dict[str, JsonValue] = {"kind": "slide", "slide": {"slide_id": "SLIDE-1"}}
@@ -190,6 +200,38 @@ class PhrasesRequest(Request):
     where: str | None = Field(default=None, max_length=2000)
     filters: tuple[FieldFilter, ...] = Field(default=(), max_length=50)
     same_patient: StrictBool = _PHRASES.same_patient
+
+
+class DifferentialRequest(Request):
+    """Weigh two to four diagnoses for a query; fields as in Python (docs/searching.md).
+
+    labels: the diagnoses, none: those nearest to the query; column: of the metadata that has them, null: that of the
+    probabilities, or "diagnosis".
+    """
+
+    model_config = make_example_config(
+        {"query": _SLIDE},
+        {
+            "query": {"kind": "region", "slide": _SLIDE["slide"], "regions": [_BOX]},
+            "labels": ["papillary renal cell carcinoma", "clear cell renal cell carcinoma"],
+        },
+    )
+
+    query: Query
+    labels: tuple[ShortText, ...] = Field(default=(), max_length=MOST_COLUMNS)
+    column: ShortText | None = None
+    cases: int = Field(default=_DIFFERENTIAL.cases, ge=1, le=MOST_COLUMN_CASES, strict=True)
+    patients: int = Field(
+        default=_DIFFERENTIAL.patients,
+        ge=1,
+        le=MOST_COLUMN_PATIENTS,
+        strict=True,
+        description="The nearest patients of each diagnosis whose reports are compared.",
+    )
+    terms: int = Field(default=_DIFFERENTIAL.terms, ge=0, le=MOST_TERMS, strict=True)
+    where: str | None = Field(default=None, max_length=2000)
+    filters: tuple[FieldFilter, ...] = Field(default=(), max_length=50)
+    same_patient: StrictBool = _DIFFERENTIAL.same_patient
 
 
 class ExplainRequest(Request):

@@ -293,3 +293,54 @@ class PhrasesResponse(Response):
     patients: int
     phrases: int
     warnings: tuple[str, ...]
+
+
+class DistinguishingTerm(Response):
+    """A term that one diagnosis' reports state more often than the others'.
+
+    field, value: as filters have it; stated, judged: how many patients' reports state it, of how many that tell;
+    chance: how probable such a difference is by chance alone, of some term of those compared.
+    """
+
+    kind: Literal["finding", "tissue", "marker"]
+    name: str
+    field: str
+    value: str
+    stated: int
+    judged: int
+    other_stated: int
+    other_judged: int
+    chance: float
+
+
+class CounterExample(Response):
+    """A slide that looks like another, `like`, the nearest of a diagnosis, and has another diagnosis, `label`."""
+
+    label: str
+    like: str
+    result: Result
+
+
+class DifferentialColumn(Response):
+    """A diagnosis with its nearest cases, one result a patient.
+
+    probability: that it is the query's, null where that is not calibrated; counter_example: what the diagnosis is
+    mistaken for; reports: how many of the nearest patients have a report; terms: the most telling first.
+    """
+
+    label: str
+    probability: float | None
+    nearest: tuple[Result, ...]
+    counter_example: CounterExample | None
+    reports: int
+    terms: tuple[DistinguishingTerm, ...]
+
+
+class DifferentialResponse(Response):
+    """Two to four diagnoses side by side; column: of the metadata that has them."""
+
+    query: QueryEcho
+    column: str
+    elapsed_ms: float
+    columns: tuple[DifferentialColumn, ...]
+    warnings: tuple[str, ...]

@@ -19,6 +19,10 @@ from histoseek.rest.results import (
     AttentionMap,
     CasePart,
     Channel,
+    CounterExample,
+    DifferentialColumn,
+    DifferentialResponse,
+    DistinguishingTerm,
     ExplainResponse,
     Explanation,
     LabelDistribution,
@@ -35,7 +39,9 @@ from histoseek.rest.results import (
     Vote,
 )
 from histoseek.search import attention_maps
+from histoseek.search import differential as differentials
 from histoseek.search.calibration.apply import NOT_CALIBRATED
+from histoseek.search.differential import Differential
 from histoseek.search.phrases.results import PhraseResults
 from histoseek.search.results import QueryInfo, SearchResult, SearchResults
 from histoseek.slides.sources.registry import existing_source, source_name
@@ -149,6 +155,31 @@ def to_phrases_response(results: PhraseResults, refs: Sequence[SlideRef]) -> Phr
         patients=results.patients,
         phrases=results.phrases,
         warnings=results.warnings,
+    )
+
+
+def to_differential_response(differential: Differential, refs: Sequence[SlideRef]) -> DifferentialResponse:
+    """Diagnoses side by side; refs: the slides that the request named, in order."""
+    return DifferentialResponse(
+        query=to_query_echo(differential.query, refs),
+        column=differential.column,
+        elapsed_ms=differential.elapsed_ms,
+        columns=tuple(_to_differential_column(column) for column in differential),
+        warnings=tuple(warning for warning in differential.warnings if warning != NOT_CALIBRATED),
+    )
+
+
+def _to_differential_column(column: differentials.DifferentialColumn) -> DifferentialColumn:
+    example = column.counter_example
+    return DifferentialColumn(
+        label=column.label,
+        probability=column.probability,
+        nearest=tuple(to_result(result) for result in column.nearest),
+        counter_example=CounterExample(label=example.label, like=example.like, result=to_result(example.result))
+        if example
+        else None,
+        reports=column.reports,
+        terms=tuple(DistinguishingTerm.model_validate(term) for term in column.terms),
     )
 
 

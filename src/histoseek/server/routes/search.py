@@ -14,16 +14,21 @@ from pydantic import BaseModel
 from histoseek.api import Archive
 from histoseek.archive.filters.expression import all_of
 from histoseek.rest.archives import FacetField, Facets, FacetsRequest, FacetValue, Map
-from histoseek.rest.queries import ExplainRequest, PhrasesRequest, SearchRequest
-from histoseek.rest.results import ExplainResponse, PhrasesResponse, SearchResponse
-from histoseek.search.options import PhraseOptions, SearchOptions
+from histoseek.rest.queries import DifferentialRequest, ExplainRequest, PhrasesRequest, SearchRequest
+from histoseek.rest.results import DifferentialResponse, ExplainResponse, PhrasesResponse, SearchResponse
+from histoseek.search.options import DifferentialOptions, PhraseOptions, SearchOptions
 from histoseek.search.queries import Query
 from histoseek.search.scope.facets import Facet
 from histoseek.server.archives.registry import ArchiveEntry
 from histoseek.server.context import Context
 from histoseek.server.http.dependencies import EntryInPath, InContext, Reader, Searcher
 from histoseek.server.http.requests import list_query_slides
-from histoseek.server.http.responses import to_explain_response, to_phrases_response, to_search_response
+from histoseek.server.http.responses import (
+    to_differential_response,
+    to_explain_response,
+    to_phrases_response,
+    to_search_response,
+)
 from histoseek.server.http.search_requests import check_where, parse_search_query, to_filters, to_options, to_where
 
 router = APIRouter(prefix="/archives/{archive}", tags=["search"])
@@ -51,6 +56,19 @@ async def find_phrases(context: InContext, caller: Searcher, entry: EntryInPath,
     began = time.perf_counter()
     query = await parse_search_query(context, caller, entry, request.query)
     answer = await context.search_queue.run(lambda: _to_json_response(_find_phrases(entry, query, request)))
+    context.metrics.count_search(request.query.kind, time.perf_counter() - began)
+    return answer
+
+
+@router.post("/differential", response_model=DifferentialResponse)
+async def build_differential(
+    context: InContext, caller: Searcher, entry: EntryInPath, request: DifferentialRequest
+) -> Response:
+    """Two to four diagnoses side by side: the nearest cases of each, what it is mistaken for, and the terms that its
+    cases' reports state more often than the others'."""
+    began = time.perf_counter()
+    query = await parse_search_query(context, caller, entry, request.query)
+    answer = await context.search_queue.run(lambda: _to_json_response(_build_differential(entry, query, request)))
     context.metrics.count_search(request.query.kind, time.perf_counter() - began)
     return answer
 
@@ -112,6 +130,19 @@ def _find_phrases(entry: ArchiveEntry, query: Query, request: PhrasesRequest) ->
         same_patient=request.same_patient,
     )
     return to_phrases_response(entry.archive.phrases(query, options), list_query_slides(request.query))
+
+
+def _build_differential(entry: ArchiveEntry, query: Query, request: DifferentialRequest) -> DifferentialResponse:
+    options = DifferentialOptions(
+        labels=request.labels,
+        column=request.column,
+        cases=request.cases,
+        patients=request.patients,
+        terms=request.terms,
+        where=to_where(entry, request.where, request.filters),
+        same_patient=request.same_patient,
+    )
+    return to_differential_response(entry.archive.differential(query, options), list_query_slides(request.query))
 
 
 def _group_facets(facets: Sequence[Facet], most: int) -> list[FacetField]:
