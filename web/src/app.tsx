@@ -7,17 +7,20 @@ import { ResultsView } from "./results/results-view";
 import { archive, archiveList, archiveName } from "./state/archives";
 import { hrefTo, route, view } from "./state/navigation";
 import { START, type View } from "./state/route";
+import { searchResults } from "./state/search-results";
 import { currentSession, session } from "./state/session";
 import { strings } from "./strings";
 import { ErrorPanel, Note, Spinner, StatusRegion } from "./ui/status";
 import { HelpDialog } from "./views/help";
-import { lazy } from "./views/lazy";
+import { lazy, whenIdle } from "./views/lazy";
 import { Login } from "./views/login";
+
+const CompareView = lazy(() => import("./compare/compare-view").then((room) => room.CompareView));
 
 /** The code of results comes with the page, since they are what is seen first; that of others when it is needed. */
 const VIEW_COMPONENTS: Record<View, ComponentType> = {
   results: ResultsView,
-  compare: lazy(() => import("./compare/compare-view").then((room) => room.CompareView)),
+  compare: CompareView,
   board: lazy(() => import("./board/board-view").then((room) => room.BoardView)),
   case: lazy(() => import("./cases/case-view").then((room) => room.CaseView)),
   overview: lazy(() => import("./overview/overview-view").then((room) => room.OverviewView)),
@@ -37,6 +40,11 @@ export function App(): JSX.Element {
 }
 
 function Page(): JSX.Element {
+  const hasResults = searchResults.state.value.value !== null;
+  useEffect(() => {
+    // Who has results opens one of them next.
+    if (hasResults) whenIdle(CompareView.preload);
+  }, [hasResults]);
   return (
     <div class="app">
       {/* biome-ignore lint/a11y/useValidAnchor: a skip link; the fragment of the address is taken by the route. */}

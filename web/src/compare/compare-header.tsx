@@ -1,4 +1,4 @@
-import type { JSX } from "preact";
+import type { ComponentChildren, JSX } from "preact";
 import type { Slide } from "../api/types";
 import { JudgeSlide } from "../results/judge-buttons";
 import { hrefTo } from "../state/navigation";
@@ -7,100 +7,71 @@ import { strings } from "../strings";
 import { ProbabilityBar } from "../ui/bars";
 import { IconButton } from "../ui/button";
 import { Icon } from "../ui/icons";
-import { type Comparison, querySlide } from "./comparison";
+import type { Comparison } from "./comparison";
 import { likelihood } from "./likelihood";
+import type { Neighbours } from "./neighbours";
 
 const texts = strings.compare;
 
 export interface CompareHeaderProps {
   readonly comparison: Comparison;
-  /** Null at the ends of the list. */
-  readonly onPrevious: (() => void) | null;
-  readonly onNext: (() => void) | null;
+  readonly neighbours: Neighbours;
+  /** Tools for what is below. */
+  readonly children?: ComponentChildren;
 }
 
-/** Which slides are compared, and how alike they are. */
-export function CompareHeader({ comparison, onPrevious, onNext }: CompareHeaderProps): JSX.Element {
+/** One line: which result it is, its number, what is said of it, and tools. */
+export function CompareHeader({ comparison, neighbours, children }: CompareHeaderProps): JSX.Element {
   const { result } = comparison;
+  const { onPrevious, onNext, count } = neighbours;
   return (
     <header class="compare-head">
       <a class="compare-back screen-only" href={hrefTo({ view: "results", selected: null })}>
         <Icon name="left" /> {texts.back}
       </a>
-      <div class="compare-names">
-        <h1>
-          <span class="compare-rank">{texts.rank(result.rank)}</span> {result.slide.diagnosis ?? result.slide_id}
-        </h1>
-        <Facts facts={[namesOf(comparison), ...factsOf(result.slide)]} />
-      </div>
-      <Numbers comparison={comparison} />
-      <JudgeSlide slideId={result.slide_id} />
       <div class="compare-steps">
         <IconButton icon="left" label={texts.previous} disabled={!onPrevious} onClick={() => onPrevious?.()} />
+        <span class="compare-rank">{texts.rank(result.rank, count)}</span>
         <IconButton icon="right" label={texts.next} disabled={!onNext} onClick={() => onNext?.()} />
       </div>
+      <SlideTitle slide={result.slide} />
+      <Probability comparison={comparison} />
+      <JudgeSlide slideId={result.slide_id} />
+      <div class="compare-tools">{children}</div>
     </header>
   );
 }
 
-/** Which slides these are; null where the title says it. */
-function namesOf(comparison: Comparison): string | null {
-  const { slide_id, slide } = comparison.result;
-  const slideOfQuery = querySlide(comparison);
-  if (slideOfQuery) return texts.names(slideOfQuery.name, slide_id);
-  return slide.diagnosis === null ? null : slide_id;
-}
-
-/** What a slide is known by, and where it is from. */
-export function factsOf(slide: Slide): (string | null)[] {
-  return [...otherNamesOf(slide), slide.organ, slide.stain, slide.site];
-}
-
-/** Those facts that are known, on one line. */
-export function Facts({ facts }: { facts: readonly (string | null)[] }): JSX.Element {
+/** A slide's name, and what else it is known by where there is room. */
+export function SlideTitle({ slide }: { slide: Slide }): JSX.Element {
+  const facts = [slide.diagnosis, slide.organ, slide.stain, slide.site, ...otherNamesOf(slide)];
   return (
-    <p>
-      {facts
-        .filter((fact) => fact)
-        .map((fact) => (
-          <span key={fact} class="compare-fact">
-            {fact}
-          </span>
-        ))}
-    </p>
-  );
-}
-
-function Numbers({ comparison: { result, calibratedFor } }: { comparison: Comparison }): JSX.Element {
-  const { score, probability, local, global } = result;
-  const isUnlabelled = calibratedFor !== null && valueIn(result.slide, calibratedFor) === null;
-  return (
-    <dl class="compare-numbers">
-      {(isUnlabelled || probability !== null) && (
-        <div class="compare-probability">
-          <dt>{texts.probability(calibratedFor)}</dt>
-          {probability === null ? (
-            <dd class="compare-unlabelled">{texts.unlabelled}</dd>
-          ) : (
-            <dd>
-              <ProbabilityBar value={probability} calibratedFor={calibratedFor} />
-              <span>{texts.likelihood[likelihood(probability)]}</span>
-            </dd>
-          )}
-        </div>
-      )}
-      <Figure name={texts.score} tip={texts.scoreTip} value={score} />
-      {local !== null && <Figure name={texts.local} tip={texts.distanceTip} value={local} />}
-      {global !== null && <Figure name={texts.global} tip={texts.distanceTip} value={global} />}
-    </dl>
-  );
-}
-
-function Figure({ name, tip, value }: { name: string; tip: string; value: number }): JSX.Element {
-  return (
-    <div title={tip}>
-      <dt>{name}</dt>
-      <dd>{texts.figure(value)}</dd>
+    <div class="compare-names">
+      <h1>{slide.title}</h1>
+      <p>
+        {facts
+          .filter((fact) => fact && fact !== slide.title)
+          .map((fact) => (
+            <span key={fact} class="compare-fact">
+              {fact}
+            </span>
+          ))}
+      </p>
     </div>
+  );
+}
+
+/** How likely the result is of the query's label: the one number of a result, with the word for it. */
+function Probability({ comparison: { result, calibratedFor } }: { comparison: Comparison }): JSX.Element | null {
+  const { probability, slide } = result;
+  if (calibratedFor !== null && valueIn(slide, calibratedFor) === null) {
+    return <p class="compare-probability">{texts.unlabelled(calibratedFor)}</p>;
+  }
+  if (probability === null) return null;
+  return (
+    <p class="compare-probability" title={texts.probability(calibratedFor)}>
+      <ProbabilityBar value={probability} calibratedFor={calibratedFor} />
+      <span>{texts.likelihood[likelihood(probability)]}</span>
+    </p>
   );
 }

@@ -1,6 +1,7 @@
 import type { ComponentChildren, JSX } from "preact";
 import { archiveName } from "../state/archives";
 import { route } from "../state/navigation";
+import { isAt } from "../state/region-key";
 import { useResource } from "../state/resource";
 import { explainRequestOf } from "../state/search-request";
 import { searchResults, selectedResult } from "../state/search-results";
@@ -8,6 +9,7 @@ import { strings } from "../strings";
 import { ErrorPanel, Note, Spinner } from "../ui/status";
 import { fetchExplanation } from "./cached-requests";
 import { explanationFor, mergeResults } from "./comparison";
+import { useKeptSearch } from "./kept-search";
 import { SingleSlide } from "./single-slide";
 import { Workspace } from "./workspace";
 import "./compare.css";
@@ -29,17 +31,20 @@ function Compared({ slideId }: { slideId: string }): JSX.Element {
   const request = explainRequestOf(route.value);
   const { value, error, reload } = useResource(request && { archive: archiveName.value, request }, fetchExplanation);
   const answer = explanationFor(slideId, value);
-  const { value: search, error: notFound } = searchResults.state.value;
-  const result = mergeResults(selectedResult.value, answer?.result ?? null);
+  const search = useKeptSearch();
+  const { error: notFound } = searchResults.state.value;
+  const listed = search?.results.find((one) => isAt(one, route.value)) ?? selectedResult.value;
+  const result = mergeResults(listed, answer?.result ?? null);
   const query = search?.query;
-  if (notFound || !result || !query) {
+  if (!result || !query) {
     const failure = notFound ?? error;
     const retry = notFound ? searchResults.reload : reload;
     return <Bare>{failure ? <ErrorPanel error={failure} onRetry={retry} /> : <Spinner />}</Bare>;
   }
   return (
     <Workspace
-      comparison={{ query, result, calibratedFor: search?.calibrated_for ?? null }}
+      comparison={{ query, result, calibratedFor: search.calibrated_for }}
+      results={search.results}
       answer={answer}
       error={error}
       onRetry={reload}

@@ -1,73 +1,134 @@
 import type { JSX } from "preact";
-import { useId } from "preact/hooks";
+import { useEffect } from "preact/hooks";
+import { route, show } from "../state/navigation";
+import { announce, toast } from "../state/toasts";
 import { strings } from "../strings";
-import { Button } from "../ui/button";
-import type { Lock } from "./use-lock";
+import { Button, IconButton } from "../ui/button";
+import { copyText } from "../ui/clipboard";
+import { OVERLAYS, type OverlayName } from "./overlays";
+import type { Alignment } from "./use-alignment";
+import type { Link } from "./use-link";
+import { writePlaces } from "./use-shown-place";
 
 const texts = strings.compare;
 
-export const OVERLAYS = ["off", "attention", "contribution"] as const;
-export type Overlay = (typeof OVERLAYS)[number];
-
-export interface ControlsProps {
-  readonly overlay: Overlay;
-  /** Whether there are maps to lay over the slides. */
+export interface OverlayPickerProps {
+  readonly overlay: OverlayName;
+  /** Whether there are maps to draw lines of. */
   readonly hasMaps: boolean;
-  readonly onOverlay: (overlay: Overlay) => void;
-  /** 0 to 1. */
-  readonly opacity: number;
-  readonly onOpacity: (opacity: number) => void;
-  /** Null where there is one slide only. */
-  readonly lock: Lock | null;
 }
 
-/** What lies over the slides, and whether they move together. */
-export function Controls({ overlay, hasMaps, onOverlay, opacity, onOpacity, lock }: ControlsProps): JSX.Element {
-  const slider = useId();
+/** Which contours lie over the slides. */
+export function OverlayPicker({ overlay, hasMaps }: OverlayPickerProps): JSX.Element {
   return (
     <>
       {overlay !== "off" && <p class="print-only">{[texts.overlay, texts.overlays[overlay]].join(": ")}</p>}
-      <div class="compare-controls screen-only">
-        <fieldset class="compare-overlays">
-          <legend>{texts.overlay}</legend>
-          {OVERLAYS.map((name) => (
-            <Button
-              key={name}
-              pressed={overlay === name}
-              disabled={!hasMaps && name !== "off"}
-              title={hasMaps ? texts.overlayTips[name] : texts.noMaps}
-              onClick={() => onOverlay(name)}
-            >
-              {texts.overlays[name]}
-            </Button>
-          ))}
-        </fieldset>
-        <div class="compare-opacity">
-          <label for={slider}>{texts.opacity}</label>
-          <input
-            id={slider}
-            type="range"
-            min={0}
-            max={100}
-            step={5}
-            value={Math.round(opacity * 100)}
-            disabled={overlay === "off"}
-            aria-valuetext={texts.percent(opacity)}
-            onInput={(event) => onOpacity(Number(event.currentTarget.value) / 100)}
-          />
-        </div>
-        {lock && (
-          <Button
-            icon={lock.isLocked ? "link" : "unlink"}
-            pressed={lock.isLocked}
-            disabled={!lock.canLock}
-            title={texts.lockTip}
-            onClick={() => lock.set(!lock.isLocked)}
-          >
-            {texts.lock}
-          </Button>
-        )}
-      </div>
+      <select
+        class="select screen-only"
+        aria-label={texts.overlay}
+        value={overlay}
+        disabled={!hasMaps}
+        title={hasMaps ? texts.overlayTips[overlay] : texts.noMaps}
+        onChange={({ currentTarget: { value } }) => show("overlay", value === "off" ? null : value)}
+      >
+        {OVERLAYS.map((name) => (
+          <option key={name} value={name}>
+            {texts.overlays[name]}
+          </option>
+        ))}
+      </select>
     </>
+  );
+}
+
+/** Whether both slides have one scale, move together, and are laid on each other. */
+export function LinkButtons({ link, alignment }: { link: Link; alignment: Alignment }): JSX.Element {
+  const { hasSameScale, isLocked, canLink } = link;
+  return (
+    <fieldset class="compare-links screen-only" aria-label={texts.linkTools}>
+      <IconButton
+        icon="sameScale"
+        label={texts.sameScale}
+        pressed={hasSameScale}
+        disabled={!canLink}
+        onClick={() => link.setSameScale(!hasSameScale)}
+      />
+      <IconButton
+        icon={isLocked ? "link" : "unlink"}
+        label={texts.lock}
+        pressed={isLocked}
+        disabled={!canLink}
+        onClick={() => link.setLocked(!isLocked)}
+      />
+      <IconButton
+        icon="align"
+        label={texts.align}
+        pressed={alignment.isOn}
+        disabled={!canLink}
+        onClick={alignment.toggle}
+      />
+    </fieldset>
+  );
+}
+
+/** What to do while places are chosen. */
+export function AlignmentBar({ alignment }: { alignment: Alignment }): JSX.Element | null {
+  const { isOn, counts, isMirrored, setMirrored, toggle } = alignment;
+  useEffect(() => {
+    if (!isOn) return undefined;
+    const onKey = (event: KeyboardEvent): void => {
+      if (event.key === "Escape") toggle();
+    };
+    addEventListener("keydown", onKey);
+    return () => removeEventListener("keydown", onKey);
+  });
+  if (!isOn) return null;
+  return (
+    <div class="compare-alignment screen-only">
+      <p role="status">
+        {texts.alignHint} <b>{texts.alignCounts(counts.query, counts.result)}</b>
+      </p>
+      <label>
+        <input
+          type="checkbox"
+          checked={isMirrored}
+          onChange={({ currentTarget }) => setMirrored(currentTarget.checked)}
+        />{" "}
+        {texts.mirrored}
+      </label>
+      <Button onClick={toggle}>{texts.endAlignment}</Button>
+    </div>
+  );
+}
+
+/** A link to what is seen now. */
+export function CopyLink(): JSX.Element {
+  const copy = async (): Promise<void> => {
+    writePlaces();
+    if (await copyText(location.href)) toast(texts.copied);
+    else toast(texts.notCopied, "error");
+  };
+  return <IconButton icon="share" class="screen-only" label={texts.copyLink} onClick={() => void copy()} />;
+}
+
+/** Whether the panel beside the slides is shown: the address says so. */
+export function isSideOpen(): boolean {
+  return route.value.shown.side !== "off";
+}
+
+export function SideButton(): JSX.Element {
+  const isOpen = isSideOpen();
+  const toggle = (): void => {
+    show("side", isOpen ? "off" : null);
+    announce(isOpen ? texts.sideClosed : texts.sideOpened);
+  };
+  return (
+    <IconButton
+      icon="sidePanel"
+      class="screen-only"
+      label={isOpen ? texts.closeSide : texts.openSide}
+      aria-expanded={isOpen}
+      onClick={toggle}
+    />
   );
 }

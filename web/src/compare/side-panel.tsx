@@ -18,7 +18,7 @@ export interface SidePanelProps {
   readonly children?: ComponentChildren;
 }
 
-/** What matched, how the score comes about, and the report. */
+/** What matched, the report, and how the score comes about. */
 export function SidePanel({ result, selected, onGo, onPair, children }: SidePanelProps): JSX.Element {
   const { matches, text_regions, explanation, report_text, phrases, also } = result;
   return (
@@ -29,9 +29,14 @@ export function SidePanel({ result, selected, onGo, onPair, children }: SidePane
         <MatchList matches={matches} textRegions={text_regions} selected={selected} onGo={onGo} />
         <p class="faint">{channelsText(result)}</p>
       </section>
+      <section>
+        <h2>{texts.report}</h2>
+        <ReportPane text={report_text} phrases={phrases} />
+      </section>
       {explanation && (
-        <section>
-          <h2>{texts.explanation}</h2>
+        <details class="compare-why">
+          <summary>{texts.explanation}</summary>
+          <Parts result={result} />
           <ExplanationPane
             explanation={explanation}
             score={result.score}
@@ -40,12 +45,8 @@ export function SidePanel({ result, selected, onGo, onPair, children }: SidePane
             onGo={onGo}
             onPair={onPair}
           />
-        </section>
+        </details>
       )}
-      <section>
-        <h2>{texts.report}</h2>
-        <ReportPane text={report_text} phrases={phrases} />
-      </section>
       {also.length > 0 && (
         <section>
           <h2>{texts.also}</h2>
@@ -59,5 +60,24 @@ export function SidePanel({ result, selected, onGo, onPair, children }: SidePane
         </section>
       )}
     </aside>
+  );
+}
+
+/** The numbers that a result was ranked by. */
+function Parts({ result: { local, global } }: { result: Result }): JSX.Element | null {
+  const parts = [
+    { name: texts.local, value: local },
+    { name: texts.global, value: global },
+  ].flatMap(({ name, value }) => (value === null ? [] : [{ name, value }]));
+  if (!parts.length) return null;
+  return (
+    <dl class="compare-parts" title={texts.distanceTip}>
+      {parts.map(({ name, value }) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{texts.figure(value)}</dd>
+        </div>
+      ))}
+    </dl>
   );
 }

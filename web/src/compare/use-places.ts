@@ -3,17 +3,21 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 import type { PairContribution, Region } from "../api/types";
 import { route } from "../state/navigation";
 import { regionText, shownRegion } from "../state/region-key";
+import { shownPlace } from "../state/shown-place";
 import type { Frame } from "../viewer/frame";
 import type { Stage } from "../viewer/stage";
-import type { Comparison } from "./comparison";
+import { type Comparison, querySlide } from "./comparison";
 import { type Frames, framesOf, pairId } from "./frames";
-import { type Lock, useLock } from "./use-lock";
+import { type Link, useLink } from "./use-link";
+import { useShownPlace } from "./use-shown-place";
 
 /** What is framed on both slides, which frame is looked at, and the ways there. */
 export interface Places {
   readonly frames: Frames;
   readonly selected: string | null;
-  readonly lock: Lock;
+  readonly link: Link;
+  readonly queryStage: Stage | null;
+  readonly resultStage: Stage | null;
   select(id: string): void;
   /** Lead both viewers to a frame. */
   go(id: string): void;
@@ -24,30 +28,34 @@ export interface Places {
   onResultStage(stage: Stage | null): void;
 }
 
-export function usePlaces({ query, result }: Comparison): Places {
+export function usePlaces(comparison: Comparison): Places {
+  const { query, result } = comparison;
   const [queryStage, onQueryStage] = useState<Stage | null>(null);
   const [resultStage, onResultStage] = useState<Stage | null>(null);
   const [selected, select] = useState<string | null>(null);
   const [pair, setPair] = useState<PairContribution | null>(null);
-  const lock = useLock(queryStage, resultStage);
   const frames = useMemo(() => framesOf(query, result, pair), [query, result, pair]);
-  useFlight(resultStage, shownRegion(route.value));
+  const asked = querySlide(comparison);
+  const region = shownRegion(route.value);
+  const isPlaced = shownPlace(route.value, "result", result.slide_id) !== null;
+  useFlight(resultStage, isPlaced ? null : region);
+  useShownPlace(queryStage, "query", asked && (asked.slide_id ?? asked.upload_id));
+  useShownPlace(resultStage, "result", result.slide_id);
+  const link = useLink(queryStage, resultStage, result.slide_id, isPlaced || region ? resultStage : null);
   useEffect(() => {
     select(null);
     setPair(null);
   }, [result.slide_id]);
   const goAmong = (among: Frames, id: string): void => {
     select(id);
-    lock.moveBoth((atOnce) => {
-      fly(queryStage, among.query, id, atOnce);
-      fly(resultStage, among.result, id, atOnce);
-    });
+    link.moveBoth((atOnce) => flyBoth([queryStage, among.query], [resultStage, among.result], id, link, atOnce));
   };
   const goToPair = (wanted: PairContribution): void => {
     setPair(wanted);
     goAmong(framesOf(query, result, wanted), pairId(wanted));
   };
-  return { frames, selected, lock, select, go: (id) => goAmong(frames, id), goToPair, onQueryStage, onResultStage };
+  const go = (id: string): void => goAmong(frames, id);
+  return { frames, selected, link, queryStage, resultStage, select, go, goToPair, onQueryStage, onResultStage };
 }
 
 /** Have a stage go to a region as soon as it can, once for each region that is to be seen. */
@@ -60,7 +68,15 @@ export function useFlight(stage: Stage | null, region: Region | null): void {
   }, [stage, isOpen, wanted]);
 }
 
-function fly(stage: Stage | null, frames: readonly Frame[], id: string, atOnce: boolean): void {
-  const frame = frames.find((one) => one.id === id);
-  if (frame) stage?.flyTo(frame.rect, atOnce || undefined);
+type Goal = readonly [stage: Stage | null, frames: readonly Frame[]];
+
+/** To the frames of an id, at one scale where that is kept: that of the larger one. */
+function flyBoth(one: Goal, other: Goal, id: string, link: Link, atOnce: boolean): void {
+  const goals = [one, other].flatMap(([stage, frames]) => {
+    const frame = frames.find((each) => each.id === id);
+    return stage && frame ? [{ stage, rect: frame.rect }] : [];
+  });
+  const scales = goals.map(({ stage, rect }) => stage.umPerPxToShow(rect) ?? 0);
+  const scale = link.canLink && link.hasSameScale ? Math.max(...scales) : 0;
+  for (const { stage, rect } of goals) stage.flyTo(rect, atOnce || undefined, scale || undefined);
 }

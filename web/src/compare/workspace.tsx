@@ -1,28 +1,31 @@
-import { signal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useMemo } from "preact/hooks";
 import type { ApiError } from "../api/error";
-import type { ExplainResponse, SlideAttention } from "../api/types";
+import type { ExplainResponse, Result } from "../api/types";
 import { archiveName } from "../state/archives";
-import { route, show } from "../state/navigation";
+import { route } from "../state/navigation";
+import { toast } from "../state/toasts";
 import { strings } from "../strings";
 import { ErrorPanel } from "../ui/status";
-import type { Heat } from "../viewer/heat-layer";
 import { pictureOf, pictureOfResult } from "./cached-requests";
 import { CompareHeader } from "./compare-header";
 import { type Comparison, querySlide, slideRef } from "./comparison";
-import { Controls, OVERLAYS, type Overlay } from "./controls";
+import { AlignmentBar, CopyLink, isSideOpen, LinkButtons, OverlayPicker, SideButton } from "./controls";
 import { useNeighbours } from "./neighbours";
+import { overlayNamed, overlayOf } from "./overlays";
 import { QueryWords } from "./query-words";
 import { SidePanel } from "./side-panel";
 import { SlidePane } from "./slide-pane";
+import { type Alignment, useAlignment } from "./use-alignment";
 import { type Places, usePlaces } from "./use-places";
+import { useViewKeys } from "./use-view-keys";
 
-/** Kept for the next result. */
-const opacity = signal(0.6);
+const texts = strings.compare;
 
 export interface WorkspaceProps {
   readonly comparison: Comparison;
+  /** In the order in which they are gone through. */
+  readonly results: readonly Result[];
   /** Null until it has come. */
   readonly answer: ExplainResponse | null;
   readonly error: ApiError | null;
@@ -30,29 +33,34 @@ export interface WorkspaceProps {
 }
 
 /** Both slides, what they have in common, and the report. */
-export function Workspace({ comparison, answer, error, onRetry }: WorkspaceProps): JSX.Element {
+export function Workspace({ comparison, results, answer, error, onRetry }: WorkspaceProps): JSX.Element {
   const { query, result } = comparison;
   const places = usePlaces(comparison);
-  const slideOfQuery = querySlide(comparison);
-  const overlay = OVERLAYS.find((one) => one === route.value.shown.overlay) ?? "off";
+  const { queryStage, resultStage, link } = places;
+  const stages = { query: queryStage, result: resultStage };
+  const alignment = useAlignment(stages, link, result.slide_id, () => toast(texts.notAligned, "error"));
+  const neighbours = useNeighbours(results);
+  useViewKeys(resultStage);
+  const isOne = querySlide(comparison) === null;
   return (
-    <div class={`compare ${slideOfQuery ? "" : "compare-one"}`}>
-      <CompareHeader comparison={comparison} {...useNeighbours()} />
-      <Controls
-        overlay={overlay}
-        hasMaps={Boolean(answer?.query_attention || answer?.result_attention)}
-        onOverlay={(name) => show("overlay", name === "off" ? null : name)}
-        opacity={opacity.value}
-        onOpacity={(value) => {
-          opacity.value = value;
-        }}
-        lock={slideOfQuery ? places.lock : null}
-      />
-      <Slides comparison={comparison} answer={answer} places={places} overlay={overlay} />
-      <SidePanel result={result} selected={places.selected} onGo={places.go} onPair={places.goToPair}>
-        <QueryWords request={route.value.query} query={query} />
-        {error && <ErrorPanel error={error} onRetry={onRetry} />}
-      </SidePanel>
+    <div class={`compare ${isOne ? "compare-one" : ""} ${isSideOpen() ? "" : "compare-wide"}`}>
+      <CompareHeader comparison={comparison} neighbours={neighbours}>
+        <OverlayPicker
+          overlay={overlayNamed(route.value.shown.overlay)}
+          hasMaps={Boolean(answer?.query_attention || answer?.result_attention)}
+        />
+        {!isOne && <LinkButtons link={link} alignment={alignment} />}
+        <CopyLink />
+        <SideButton />
+      </CompareHeader>
+      <AlignmentBar alignment={alignment} />
+      <Slides comparison={comparison} answer={answer} places={places} alignment={alignment} />
+      {isSideOpen() && (
+        <SidePanel result={result} selected={places.selected} onGo={places.go} onPair={places.goToPair}>
+          <QueryWords request={route.value.query} query={query} />
+          {error && <ErrorPanel error={error} onRetry={onRetry} />}
+        </SidePanel>
+      )}
     </div>
   );
 }
@@ -61,50 +69,47 @@ interface SlidesProps {
   readonly comparison: Comparison;
   readonly answer: ExplainResponse | null;
   readonly places: Places;
-  readonly overlay: Overlay;
+  readonly alignment: Alignment;
 }
 
-/** The slide slideOfQuery with, where there is one, and the result. */
-function Slides({ comparison, answer, places, overlay }: SlidesProps): JSX.Element {
+/** The slide asked with, where there is one, and the result. */
+function Slides({ comparison, answer, places, alignment }: SlidesProps): JSX.Element {
   const { result } = comparison;
   const { frames, selected, select, go } = places;
-  const slideOfQuery = querySlide(comparison);
-  const queryHeat = useHeat(answer?.query_attention ?? null, overlay);
-  const resultHeat = useHeat(answer?.result_attention ?? null, overlay);
-  const both = { selected, onSelect: select, onGo: go, heatOpacity: opacity.value };
+  const asked = querySlide(comparison);
+  const overlay = overlayNamed(route.value.shown.overlay);
+  const [ofQuery, ofResult] = [answer?.query_attention ?? null, answer?.result_attention ?? null];
+  const queryOverlay = useMemo(() => overlayOf(ofQuery, overlay), [ofQuery, overlay]);
+  const resultOverlay = useMemo(() => overlayOf(ofResult, overlay), [ofResult, overlay]);
+  const both = { selected, onSelect: select, onGo: go };
   return (
     <div class="compare-slides">
-      {slideOfQuery && (
+      {asked && (
         <SlidePane
           {...both}
           key="query"
-          role={strings.compare.query}
-          name={slideOfQuery.name}
-          of={pictureOf(archiveName.value, slideOfQuery)}
-          reference={slideRef(slideOfQuery, route.value.query)}
+          role={texts.query}
+          name={asked.name}
+          of={pictureOf(archiveName.value, asked)}
+          reference={slideRef(asked, route.value.query)}
           frames={frames.query}
-          heat={queryHeat}
+          overlay={queryOverlay}
+          picking={alignment.query}
           onStage={places.onQueryStage}
         />
       )}
       <SlidePane
         {...both}
         key="result"
-        role={strings.compare.result}
-        name={result.slide_id}
+        role={texts.result}
+        name={result.slide.title}
         of={pictureOfResult(archiveName.value, result.slide)}
         reference={{ slide_id: result.slide_id }}
         frames={frames.result}
-        heat={resultHeat}
+        overlay={resultOverlay}
+        picking={alignment.result}
         onStage={places.onResultStage}
       />
     </div>
-  );
-}
-
-function useHeat(attention: SlideAttention | null, overlay: Overlay): Heat | null {
-  return useMemo(
-    () => (attention && overlay !== "off" ? { kind: overlay, map: attention[overlay] } : null),
-    [attention, overlay],
   );
 }

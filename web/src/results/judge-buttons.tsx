@@ -44,8 +44,8 @@ export function JudgeSlide({ slideId }: { slideId: string }): JSX.Element {
   const keys = useMemo(
     () => [
       { key: "c", label: words.keys.collect, run: () => openAddDialog([slideId]) },
-      { key: "+", label: words.keys.relevant, run: () => pressMark(slideId, "relevant") },
-      { key: "-", label: words.keys.irrelevant, run: () => pressMark(slideId, "irrelevant") },
+      { key: "y", label: words.keys.relevant, run: () => pressMark(slideId, "relevant") },
+      { key: "x", label: words.keys.irrelevant, run: () => pressMark(slideId, "irrelevant") },
     ],
     [slideId],
   );

@@ -1,6 +1,7 @@
 /** A region of the selected slide in an address: which of several results of a slide is looked at. */
 import type { Region, Result } from "../api/types";
 import type { Route } from "./route";
+import { withoutPlaces } from "./shown-place";
 
 const NAME = "region";
 
@@ -17,13 +18,13 @@ export function shownRegion({ shown, selected }: Pick<Route, "shown" | "selected
   return isRegion && slideId === selected ? { x, y, width, height } : null;
 }
 
-/** What of a route changes so that a slide, or a region of it, is looked at. */
+/** What of a route changes so that a slide, or a region of it, is looked at; not where it was looked at before. */
 export function selectionOf(
   { shown }: Pick<Route, "shown">,
   slideId: string,
   region: Region | null,
 ): Pick<Route, "selected" | "shown"> {
-  const { [NAME]: _, ...others } = shown;
+  const { [NAME]: _, ...others } = withoutPlaces(shown);
   return { selected: slideId, shown: region ? { ...others, [NAME]: `${regionText(region)}:${slideId}` } : others };
 }
 

@@ -3,6 +3,7 @@ import type { JSX } from "preact";
 
 const PATHS = {
   search: "M7 2.5a4.5 4.5 0 1 0 0 9 4.5 4.5 0 0 0 0-9zM10.3 10.3 14 14",
+  searchView: "M2.5 5V2.5H5M11 2.5h2.5V5M5 13.5H2.5V11M7.5 5a3 3 0 1 0 0 6 3 3 0 0 0 0-6zM9.8 10.3 13.5 14",
   close: "M3.5 3.5l9 9M12.5 3.5l-9 9",
   upload: "M8 11V2.5M4.5 6 8 2.5 11.5 6M2.5 10.5v3h11v-3",
   download: "M8 2.5V11M4.5 7.5 8 11l3.5-3.5M2.5 10.5v3h11v-3",
@@ -32,6 +33,13 @@ const PATHS = {
   info: "M8 2a6 6 0 1 0 0 12A6 6 0 0 0 8 2zM8 7.2v4M8 4.9h.01",
   theme: "M8 2.5a5.5 5.5 0 1 0 0 11zM8 2.5a5.5 5.5 0 0 1 0 11",
   keyboard: "M1.5 4.5h13v7h-13zM4 7h.01M6.7 7h.01M9.3 7h.01M12 7h.01M5 9.3h6",
+  turn: "M13 8a5 5 0 1 1-1.6-3.7M13.5 1.8v3h-3",
+  turnBack: "M3 8a5 5 0 1 0 1.6-3.7M2.5 1.8v3h3",
+  flip: "M8 1.5v13M6 4v8H2zM10 4v8h4z",
+  align: "M4.5 2v5M2 4.5h5M11.5 9v5M9 11.5h5M6.5 6.5l3 3",
+  sameScale: "M2.5 10.5v3h4.5v-3M9 10.5v3h4.5v-3M2.5 7h11M2.5 7l2-2M2.5 7l2 2M13.5 7l-2-2M13.5 7l-2 2",
+  sidePanel: "M2 3h12v10H2zM10 3v10",
+  share: "M6.5 3.5H2.5v10h10v-4M9 2.5h4.5V7M13.5 2.5 7 9",
   logOut: "M9.5 2.5h-6v11h6M7 8h7M11.5 5.5 14 8l-2.5 2.5",
 } as const;
 

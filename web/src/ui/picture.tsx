@@ -15,6 +15,16 @@ export function Picture({ src, width, height, class: name, children }: PicturePr
   const [failed, setFailed] = useState<string | null>(null);
   if (failed === src) return <>{children}</>;
   return (
-    <img class={name} src={src} width={width} height={height} alt="" loading="lazy" onError={() => setFailed(src)} />
+    <img
+      class={name}
+      src={src}
+      width={width}
+      height={height}
+      alt=""
+      loading="lazy"
+      // Scripts and the tiles of a slide that is opened meanwhile go before.
+      fetchpriority="low"
+      onError={() => setFailed(src)}
+    />
   );
 }

@@ -5,7 +5,10 @@ export const ZOOM_STEP = 1.6;
 /** Of the stage's width or height. */
 const PAN_SHARE = 0.15;
 
-/** Move and zoom by keys; false for keys that do nothing here. */
+/** Degrees. */
+export const QUARTER = 90;
+
+/** Move, zoom and turn by keys; false for keys that do nothing here. */
 export function moveByKey(event: KeyboardEvent, stage: Stage, toggleFullPage: () => void): boolean {
   if (event.ctrlKey || event.altKey || event.metaKey) return false;
   const actions: Readonly<Record<string, () => void>> = {
@@ -18,6 +21,9 @@ export function moveByKey(event: KeyboardEvent, stage: Stage, toggleFullPage: ()
     "-": () => stage.zoomBy(1 / ZOOM_STEP),
     "0": () => stage.home(),
     f: toggleFullPage,
+    r: () => stage.turnBy(QUARTER),
+    R: () => stage.turnBy(-QUARTER),
+    m: () => stage.flip(),
   };
   const action = actions[event.key];
   action?.();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { keepScale, lock, lockBy, type Movable } from "./lock";
+import { keepScale, lock, type Movable } from "./lock";
 import type { Place } from "./similarity";
 import { UPRIGHT } from "./view";
 
@@ -75,12 +75,14 @@ describe("lock", () => {
     expect(other.now).toEqual(at(7, 7, 1));
   });
 
-  it("lays one on the other, turned and scaled, and keeps them so", () => {
-    const [one, other] = [new Fake(at(0, 0, 1)), new Fake(at(7, 7, 1))];
-    lockBy({ turn: { degrees: 90, flipped: false }, scale: 2, shift: { x: 100, y: 0 } }, one, other);
-    expect(other.now).toEqual({ ...at(100, 0, 2), turn: { degrees: 270, flipped: false } });
+  it("moves turned and scaled slides so that they stay laid on each other", () => {
+    const turn = { degrees: 270, flipped: false };
+    const [one, other] = [new Fake(at(0, 0, 1)), new Fake({ ...at(100, 0, 2), turn })];
+    lock(one, other, true);
     one.put(at(10, 0, 1));
-    expect(other.now).toEqual({ ...at(100, 20, 2), turn: { degrees: 270, flipped: false } });
+    expect(other.now).toEqual({ ...at(100, 20, 2), turn });
+    one.put({ ...at(10, 0, 1), turn: { degrees: 90, flipped: true } });
+    expect(other.now).toEqual({ ...at(100, 20, 2), turn: { degrees: 0, flipped: true } });
   });
 
   it("needs two places", () => {

@@ -27,20 +27,14 @@ export function isSamePlace(a: Place, b: Place): boolean {
 
 /**
  * Lock two as they lie now; the answer unlocks them. They move by the same length of tissue, and zoom by the same
- * factor. Null when one has no place.
+ * factor. isScaled: what looks equally large on both is the same tissue, so that they move by the same px of the screen.
+ * Null when one has no place.
  */
-export function lock(one: Movable, other: Movable): (() => void) | null {
+export function lock(one: Movable, other: Movable, isScaled = false): (() => void) | null {
   const [place, otherPlace] = [one.place(), other.place()];
   if (!place || !otherPlace) return null;
-  return lockAs(one, other, similarityOf(place, otherPlace, 1), otherPlace.umPerPx / place.umPerPx);
-}
-
-/** Lay `other` on `one` by a map from one's tissue to the other's, and lock them so. */
-export function lockBy(map: Similarity, one: Movable, other: Movable): (() => void) | null {
-  const place = one.place();
-  if (!place || !other.place()) return null;
-  other.put(mapPlace(map, place));
-  return lockAs(one, other, map, map.scale);
+  const zoom = otherPlace.umPerPx / place.umPerPx;
+  return lockAs(one, other, similarityOf(place, otherPlace, isScaled ? zoom : 1), zoom);
 }
 
 function lockAs(one: Movable, other: Movable, map: Similarity, zoom: number): () => void {

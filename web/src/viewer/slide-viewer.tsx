@@ -1,18 +1,15 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { strings } from "../strings";
+import type { Overlay } from "./contour-layer";
 import { DrawLayer } from "./draw-layer";
 import { type Frame, frameAt } from "./frame";
-import { FrameLayer } from "./frame-layer";
 import { makeHandle, type SlideHandle } from "./handle";
-import { type Heat, HeatLayer, HeatLegend } from "./heat-layer";
-import { moveByKey } from "./keys";
-import { Navigator } from "./navigator";
+import type { Picking } from "./pick-layer";
 import { RegionList, regionFrame } from "./region-list";
 import { regionBetween } from "./regions";
-import { ScaleBar } from "./scale-bar";
 import type { SlideSource } from "./source";
 import type { Stage } from "./stage";
+import { StageView } from "./stage-view";
 import { Toolbar } from "./toolbar";
 import { type StageHandle, useStage } from "./use-stage";
 import type { Point, Rect } from "./view";
@@ -31,9 +28,11 @@ export interface SlideViewerProps {
   readonly onSelect?: (id: string) => void;
   /** A frame was pressed: the viewer itself goes nowhere. */
   readonly onGo?: (id: string) => void;
-  readonly heat?: Heat | null;
-  /** 0 to 1. */
-  readonly heatOpacity?: number;
+  readonly overlay?: Overlay | null;
+  /** While points are chosen: a click chooses one, and opens no frame. */
+  readonly picking?: Picking | null;
+  /** What the toolbar begins with, also while there is no picture. */
+  readonly heading?: ComponentChildren;
   readonly regions?: readonly Rect[];
   /** Regions can be drawn when this is given. */
   readonly onRegions?: (regions: readonly Rect[]) => void;
@@ -49,7 +48,7 @@ export interface SlideViewerProps {
   readonly children?: ComponentChildren;
 }
 
-/** A slide with deep zoom, frames, a map of weights, and regions to draw. */
+/** A slide with deep zoom, frames, contours of weights, and regions to draw. */
 export function SlideViewer(props: SlideViewerProps): JSX.Element {
   const { label, source, regions = NONE, onRegions, onStage } = props;
   const root = useRef<HTMLElement>(null);
@@ -61,6 +60,10 @@ export function SlideViewer(props: SlideViewerProps): JSX.Element {
     else props.onGo?.(id);
   };
   const onClick = (place: Point): void => {
+    if (props.picking) {
+      props.picking.onPick(place);
+      return;
+    }
     const frame = frameAt(frames, place);
     if (frame) go(frame.id);
   };
@@ -75,17 +78,20 @@ export function SlideViewer(props: SlideViewerProps): JSX.Element {
   const toggleFullPage = () => toggleFullscreen(root.current);
   return (
     <section ref={root} class="viewer" aria-label={label}>
-      {stage && source && (
-        <Toolbar
-          stage={stage}
-          umPerPx={source.umPerPx}
-          onFullPage={toggleFullPage}
-          drawing={onRegions ? drawing !== null : null}
-          onDraw={(byKeyboard) => setDrawing(drawing ? null : byKeyboard ? "keyboard" : "pointer")}
-        >
-          {open && props.tools?.(open)}
-        </Toolbar>
-      )}
+      <div class="viewer-bar">
+        {props.heading}
+        {stage && source && (
+          <Toolbar
+            stage={stage}
+            umPerPx={source.umPerPx}
+            onFullPage={toggleFullPage}
+            drawing={onRegions ? drawing !== null : null}
+            onDraw={(byKeyboard) => setDrawing(drawing ? null : byKeyboard ? "keyboard" : "pointer")}
+          >
+            {open && props.tools?.(open)}
+          </Toolbar>
+        )}
+      </div>
       <StageView {...props} frames={frames} handle={handle} onGo={go} onFullPage={toggleFullPage}>
         {open && props.layers?.(open)}
         {stage && source && drawing && onRegions && (
@@ -98,18 +104,18 @@ export function SlideViewer(props: SlideViewerProps): JSX.Element {
             onEnd={endDrawing}
           />
         )}
+        {source && onRegions && (
+          <RegionList
+            regions={regions}
+            umPerPx={source.umPerPx}
+            onShow={(place) => go(`drawn-${place}`)}
+            onRemove={(place) => onRegions(regions.filter((_, other) => other !== place))}
+          >
+            {props.regionActions}
+          </RegionList>
+        )}
         {!source && <div class="viewer-empty">{props.children}</div>}
       </StageView>
-      {source && onRegions && (
-        <RegionList
-          regions={regions}
-          umPerPx={source.umPerPx}
-          onShow={(place) => go(`drawn-${place}`)}
-          onRemove={(place) => onRegions(regions.filter((_, other) => other !== place))}
-        >
-          {props.regionActions}
-        </RegionList>
-      )}
     </section>
   );
 }
@@ -124,61 +130,6 @@ function useOpenSlide({ stage, element }: StageHandle, source: SlideSource | nul
 
 /** Whether regions are being drawn, and how that began. */
 type Drawing = "pointer" | "keyboard" | null;
-
-interface StageViewProps extends SlideViewerProps {
-  readonly frames: readonly Frame[];
-  readonly handle: StageHandle;
-  readonly onGo: (id: string) => void;
-  readonly onFullPage: () => void;
-}
-
-/** The slide and what lies over it, `children` on top. */
-function StageView(props: StageViewProps): JSX.Element {
-  const { label, source, handle, heat = null } = props;
-  const { stage } = handle;
-  const onKeyDown = (event: KeyboardEvent): void => {
-    if (!stage || !source || !moveByKey(event, stage, props.onFullPage)) return;
-    event.preventDefault();
-    event.stopPropagation();
-  };
-  return (
-    <div class={`viewer-stage ${heat ? "has-heat" : ""}`}>
-      <div
-        class="viewer-slide"
-        role="application"
-        aria-label={strings.viewer.stage(label)}
-        aria-busy={source !== null && stage?.completeSource.value !== source.key}
-        tabIndex={source ? 0 : -1}
-        onKeyDown={onKeyDown}
-      >
-        <div ref={handle.element} class="viewer-canvas" />
-      </div>
-      {stage && source && heat && <HeatLayer view={stage.view} heat={heat} opacity={props.heatOpacity ?? 1} />}
-      {stage && source && (
-        <>
-          <Navigator stage={stage} source={source} />
-          <FrameLayer
-            view={stage.view}
-            frames={props.frames}
-            selected={props.selected ?? null}
-            onSelect={(id) => props.onSelect?.(id)}
-            onGo={props.onGo}
-          />
-          <div class="viewer-foot">
-            <ScaleBar view={stage.view} umPerPx={source.umPerPx} />
-            {heat && <HeatLegend heat={heat} />}
-          </div>
-          {stage.hasFailed.value && (
-            <p class="viewer-failure" role="status">
-              {strings.viewer.tilesFailed}
-            </p>
-          )}
-        </>
-      )}
-      {props.children}
-    </div>
-  );
-}
 
 /** Frames cut to the slide: tiles at its edges reach beyond it. */
 function onSlide(frames: readonly Frame[], source: SlideSource | null): readonly Frame[] {

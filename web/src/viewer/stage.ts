@@ -49,6 +49,16 @@ export class Stage implements Movable {
     return this.currentView;
   }
 
+  /** Of level 0; null where it is not known, and while nothing is open. */
+  get umPerPx(): number | null {
+    return this.source?.umPerPx ?? null;
+  }
+
+  /** The size of what is open in level-0 px. */
+  get slide(): Size | null {
+    return this.source?.image ?? null;
+  }
+
   /** Whether a part of the slide could not be loaded. */
   get hasFailed(): ReadonlySignal<boolean> {
     return this.failed;
@@ -138,9 +148,15 @@ export class Stage implements Movable {
     if (image) this.fit({ x: 0, y: 0, width: image.width, height: image.height }, 1, atOnce);
   }
 
-  /** atOnce: without showing the way there. */
-  flyTo(rect: Rect, atOnce = isCalm()): void {
-    this.fit(rect, FLY_SHARE, atOnce);
+  /** Show a rectangle in the middle; atOnce: without showing the way there; umPerPx: the scale, by default as it fits. */
+  flyTo(rect: Rect, atOnce = isCalm(), umPerPx: number | null = null): void {
+    this.fit(rect, FLY_SHARE, atOnce, umPerPx);
+  }
+
+  /** The scale at which `flyTo` shows a rectangle; null where the size of a px is not known. */
+  umPerPxToShow(rect: Rect): number | null {
+    const view = this.currentView.peek();
+    return view && this.umPerPx && fitView(view.stage, rect, FLY_SHARE, view.turn).scale * this.umPerPx;
   }
 
   /** Slide so far that a rectangle is within the stage. */
@@ -192,13 +208,14 @@ export class Stage implements Movable {
     return (this.source?.image.width ?? 1) / (scale * this.viewer.viewport.getContainerSize().x);
   }
 
-  private fit(rect: Rect, share: number, atOnce: boolean): void {
+  private fit(rect: Rect, share: number, atOnce: boolean, umPerPx: number | null = null): void {
     const { source } = this;
     const view = this.currentView.peek();
     if (!source || !view) return;
     const { centre, scale } = fitView(view.stage, rect, share, view.turn);
     const { width } = source.image;
-    this.viewer.viewport.zoomTo(this.zoomOf(scale), undefined, atOnce);
+    const wanted = umPerPx && source.umPerPx ? umPerPx / source.umPerPx : scale;
+    this.viewer.viewport.zoomTo(this.zoomOf(wanted), undefined, atOnce);
     this.viewer.viewport.panTo(new OpenSeadragon.Point(centre.x / width, centre.y / width), atOnce);
   }
 

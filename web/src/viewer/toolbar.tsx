@@ -6,6 +6,7 @@ import { Button, IconButton } from "../ui/button";
 import { ZOOM_STEP } from "./keys";
 import { isWithinScan, magnification, magnificationText, STEPS, umPerScreenPx } from "./magnification";
 import type { Stage } from "./stage";
+import { TurnTool } from "./turn-tool";
 import type { View } from "./view";
 
 /** A step counts as shown when it is off by less than two percent. */
@@ -32,18 +33,11 @@ export function Toolbar({ stage, umPerPx, onFullPage, drawing, onDraw, children 
         <IconButton icon="minus" label={text.zoomOut} onClick={() => stage.zoomBy(1 / ZOOM_STEP)} />
         <IconButton icon="plus" label={text.zoomIn} onClick={() => stage.zoomBy(ZOOM_STEP)} />
         <IconButton icon="home" label={text.home} onClick={() => stage.home()} />
+        <TurnTool stage={stage} />
         {document.fullscreenEnabled && <IconButton icon="fullscreen" label={text.fullPage} onClick={onFullPage} />}
       </div>
       {drawing !== null && (
-        <Button
-          kind="quiet"
-          icon="edit"
-          pressed={drawing}
-          title={text.drawTip}
-          onClick={(event) => onDraw(event.detail === 0)}
-        >
-          {text.draw}
-        </Button>
+        <IconButton icon="region" label={text.draw} pressed={drawing} onClick={(event) => onDraw(event.detail === 0)} />
       )}
       {children}
     </div>
