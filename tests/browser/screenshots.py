@@ -60,7 +60,7 @@ def take_all(page: Page, folder: Path, archive: Archive) -> None:
     page.get_by_role("heading", name="What matched").wait_for()
     shoot(page, folder, "page-compare")
     page.emulate_media(color_scheme="dark", reduced_motion="reduce")
-    page.get_by_text("Contribution", exact=True).first.click()
+    page.get_by_label("Overlay").select_option("contribution")
     shoot(page, folder, "page-dark")
     page.emulate_media(color_scheme="light", reduced_motion="reduce")
     take(page, folder, "page-overview", f"/overview?archive={NAME}")

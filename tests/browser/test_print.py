@@ -38,12 +38,10 @@ def test_a_comparison_prints_without_its_controls(opened: Page, indexed: Path) -
     slide = Archive.open(indexed).records()[0].slide_id
     open_address(opened, f"/results?archive=cohort&ask=slide&slide={slide}&k=3")
     opened.locator("a[data-result]").first.click()
-    slider = opened.get_by_label("Opacity")
-    slider.wait_for()
-    opened.get_by_role("button", name="Contribution", exact=True).click()
+    picker = opened.get_by_label("Overlay")
+    picker.select_option("contribution")
     opened.emulate_media(media="print")
-    expect(slider).to_be_hidden()
-    expect(opened.get_by_text("Overlay", exact=True)).to_be_hidden()
+    expect(picker).to_be_hidden()
     expect(opened.get_by_text("Overlay: Contribution")).to_be_visible()
     expect(opened.get_by_role("link", name="Results")).to_be_hidden()
 

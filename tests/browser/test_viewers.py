@@ -1,4 +1,4 @@
-"""The two slides of a comparison: zoom, lock, maps of weights, regions drawn by keys."""
+"""The two slides of a comparison: zoom, lock, matches, regions drawn by keys."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def compared(opened: Page, indexed: Path) -> Page:
     )
     for side in ("Query", "Result"):
         expect(magnification(pane(opened, side))).to_be_visible()
-    # Maps have come when the button to show them can be pressed.
-    expect(opened.get_by_role("button", name="Attention")).to_be_enabled()
+    # Maps have come when their contours can be chosen.
+    expect(opened.get_by_label("Overlay")).to_be_enabled()
     return opened
 
 
@@ -82,11 +82,12 @@ def test_the_scale_bar_is_as_long_as_it_says(compared: Page, times: str, um_per_
 
 def test_locked_slides_move_by_the_same_length_of_tissue(compared: Page) -> None:
     query, result = pane(compared, "Query"), pane(compared, "Result")
+    compared.get_by_role("button", name="Same scale on both slides").click()
     query.get_by_role("button", name="10\u00d7").click()
     expect(magnification(query)).to_have_text("10\u00d7")
     result.get_by_role("button", name="5\u00d7", exact=True).click()
     expect(magnification(result)).to_have_text("5\u00d7")
-    compared.get_by_role("button", name="Lock zoom").click()
+    compared.get_by_role("button", name="Move both slides together").click()
     before = place(query), place(result)
     stage(query).press("ArrowDown")
     expect_moved(query, before[0])
@@ -95,7 +96,7 @@ def test_locked_slides_move_by_the_same_length_of_tissue(compared: Page) -> None
     assert moved[0] == pytest.approx(2 * moved[1], abs=1)
     result.get_by_role("button", name="10\u00d7").click()
     expect(magnification(query)).to_have_text("20\u00d7")
-    compared.get_by_role("button", name="Lock zoom").click()
+    compared.get_by_role("button", name="Move both slides together").click()
     result.get_by_role("button", name="5\u00d7", exact=True).click()
     expect(magnification(result)).to_have_text("5\u00d7")
     expect(magnification(query)).to_have_text("20\u00d7")
@@ -111,20 +112,6 @@ def test_a_match_leads_both_slides_there(compared: Page) -> None:
     for side in ("Query", "Result"):
         expect(pane(compared, side).locator(".viewer-frame.is-selected")).to_have_count(1)
         compared.wait_for_function(SELECTED_IN_THE_MIDDLE, arg=pane(compared, side).element_handle())
-
-
-def test_maps_of_weights_have_a_legend_and_an_opacity_that_stay_with_the_next_result(compared: Page) -> None:
-    compared.get_by_role("button", name="Contribution", exact=True).click()
-    for side in ("Query", "Result"):
-        expect(pane(compared, side).get_by_text("Contribution of tiles to the score")).to_be_visible()
-    slider = compared.get_by_label("Opacity")
-    slider.focus()
-    slider.press("Home")
-    expect(pane(compared, "Query").locator(".viewer-heat")).to_have_css("opacity", "0")
-    slider.press("End")
-    expect(compared).to_have_url(re.compile(r"v\.overlay=contribution"))
-    compared.get_by_role("button", name="Next result").click()
-    expect(pane(compared, "Result").locator(".viewer-heat")).to_have_css("opacity", "1")
 
 
 def test_regions_are_drawn_moved_and_taken_away_by_keys(compared: Page) -> None:
@@ -168,5 +155,5 @@ def test_what_was_asked_once_is_not_asked_again(compared: Page) -> None:
 
 def expect_all_there(page: Page) -> None:
     """Wait for the maps of weights, the pictures and the report of a comparison."""
-    expect(page.get_by_role("button", name="Attention")).to_be_enabled()
+    expect(page.get_by_label("Overlay")).to_be_enabled()
     expect_loaded(page)

@@ -44,7 +44,7 @@ function paint(canvas: HTMLCanvasElement, view: View | null, contours: readonly 
   pen.clearRect(0, 0, view.stage.width, view.stage.height);
   for (const { level, sign, loops } of contours) {
     const path = pathOf(view, loops);
-    const thick = WIDTHS[LEVELS.findIndex((one) => one === level)] ?? WIDTHS[0];
+    const thick = WIDTHS[LEVELS.indexOf(level)] ?? WIDTHS[0];
     for (const [colour, px] of [
       ["#ffffff", thick + HALO_PX],
       [COLOURS[kind][sign], thick],

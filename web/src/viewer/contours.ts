@@ -13,7 +13,7 @@ export type OverlayKind = "attention" | "contribution";
 
 /** A line around fields of at least `level` times the mean weight; sign: -1 for what sets slides apart. */
 export interface Contour {
-  readonly level: number;
+  readonly level: Level;
   readonly sign: 1 | -1;
   /** Closed, in level-0 px; what they enclose lies on their right, so that holes run the other way. */
   readonly loops: readonly (readonly Point[])[];
@@ -21,6 +21,7 @@ export interface Contour {
 
 /** How many times the mean a field weighs for the first line, the second, and the third. */
 export const LEVELS = [2, 4, 8] as const;
+export type Level = (typeof LEVELS)[number];
 
 /**
  * Contours of a map, the lowest level first. The mean is of the absolute weights of all tiles. Empty where no tile

@@ -53,7 +53,7 @@ interface MagnificationsProps {
 function Magnifications({ view, umPerPx, onZoom }: MagnificationsProps): JSX.Element {
   const now = view.value && magnification(view.value.scale * umPerPx);
   return (
-    <fieldset class="viewer-tool-group" aria-label={strings.viewer.magnification}>
+    <fieldset class="viewer-tool-group viewer-magnifications" aria-label={strings.viewer.magnification}>
       {STEPS.map((times) => (
         <Button
           key={times}

@@ -76,8 +76,8 @@ def to_slide(record: SlideRecord) -> Slide:
 
 
 def make_title(slide_id: str, file_name: str) -> str:
-    """What people call a slide: its id, unless that is a hash and its file has a name."""
-    return file_name if file_name and _HASH.fullmatch(slide_id) else slide_id
+    """What people call a slide: its id, unless it has none or that is a hash, and its file has a name."""
+    return file_name if file_name and (not slide_id or _HASH.fullmatch(slide_id)) else slide_id
 
 
 def to_value(value: MetadataValue) -> Value:
@@ -193,7 +193,7 @@ def to_query_echo(info: QueryInfo, refs: Sequence[SlideRef]) -> QueryEcho:
             QuerySlide(
                 slide_id=slide.slide_id,
                 upload_id=upload,
-                name=slide.slide_id or source_name(slide.uri),
+                name=make_title(slide.slide_id or "", source_name(slide.uri)),
                 spacing_um_per_px=slide.spacing_um_per_px,
             )
             for slide, upload in zip(info.slides, uploads, strict=True)
