@@ -14,6 +14,7 @@ from PIL import Image
 from histoseek.api import Archive
 from histoseek.client.client import Client
 from histoseek.client.errors import ServerProblem
+from histoseek.rest.base import Region
 from histoseek.rest.workspace import UploadToIndex
 from histoseek.slides.slide import open_slide
 from tests.server.conftest import new_client, new_token
@@ -104,6 +105,29 @@ def test_tiles_and_thumbnails_show_the_slide(reader: Client, cohort: Path) -> No
     thumbnail = pixels(reader.get_thumbnail("cohort", SLIDE, 128))
     assert thumbnail.shape == (128, 128, 3)
     assert np.abs(means(thumbnail, 16) - means(whole, 96)).max() < 4
+
+
+def test_regions_are_shown_by_size_or_scale(reader: Client, cohort: Path) -> None:
+    spacing = reader.get_slide("cohort", SLIDE).spacing_um_per_px
+    region = Region(x=-64, y=128, width=256, height=128)
+    shown = pixels(reader.get_region("cohort", SLIDE, region, px=128))
+    assert shown.shape == (64, 128, 3)
+    assert shown[:, :24].min() > 240
+    with open_slide(cohort / f"{SLIDE}.tiff", 0.5) as slide:
+        inside = slide.read_level(0, 0, 128, 192, 128)
+    assert np.abs(means(shown[:, 32:], 16) - means(inside, 32)).max() < 8
+    assert pixels(reader.get_region("cohort", SLIDE, region, um_per_px=4 * spacing)).shape == (32, 64, 3)
+
+
+def test_regions_are_kept_by_browsers_and_what_is_not_there_is_refused(raw: httpx2.Client) -> None:
+    address = f"/archives/cohort/slides/{SLIDE}/region"
+    asked = {"x": 0, "y": 0, "width": 100, "height": 100}
+    first = raw.get(address, params=asked)
+    again = raw.get(address, params=asked, headers={"If-None-Match": first.headers["etag"]})
+    assert (first.status_code, again.status_code, again.content) == (200, 304, b"")
+    for other in ({"x": 768}, {"width": 0}, {"px": 5000}, {"px": 64, "um_per_px": 1}, {"um_per_px": 0.001}):
+        refused = raw.get(address, params={**asked, **other})
+        assert (refused.status_code, refused.headers["content-type"]) == (422, "application/problem+json")
 
 
 def test_the_deep_zoom_description_is_that_of_the_tiles(raw: httpx2.Client) -> None:

@@ -20,6 +20,7 @@ from PIL import Image
 from histoseek.api import Archive
 from histoseek.client.client import Client
 from histoseek.client.errors import ServerProblem
+from histoseek.rest.base import Region
 from histoseek.rest.queries import SearchRequest, SlideQuery, SlideRef, TextQuery
 from histoseek.rest.workspace import CollectionContent, CollectionItem, Job, UploadToIndex
 from histoseek.server.settings import Limits
@@ -81,6 +82,7 @@ def test_uploads_are_their_owner_s_alone(client: Client, reader: Client, real: P
         lambda: reader.get_upload(upload_id),
         lambda: reader.get_upload_thumbnail(upload_id),
         lambda: reader.get_upload_tile(upload_id, 0, 0, 0),
+        lambda: reader.get_upload_region(upload_id, Region(x=0, y=0, width=64, height=64)),
     ):
         with pytest.raises(ServerProblem) as caught:
             ask()
@@ -95,6 +97,7 @@ def test_of_an_upload_the_slide_is_shown_and_nothing_else_of_the_file(
     thumbnail = pixels(client.get_upload_thumbnail(upload.upload_id, 256))
     edge, level = upload.image.tile_size_px, upload.image.max_level
     tile = pixels(client.get_upload_tile(upload.upload_id, level, 0, 0))
+    region = pixels(client.get_upload_region(upload.upload_id, Region(x=0, y=0, width=256, height=256), px=256))
     with open_slide(real / name, 1.0) as slide:
         size = (thumbnail.shape[1], thumbnail.shape[0])
         whole = slide.read_level(len(slide.levels) - 1, 0, 0, slide.levels[-1].size.width, slide.levels[-1].size.height)
@@ -103,6 +106,7 @@ def test_of_an_upload_the_slide_is_shown_and_nothing_else_of_the_file(
     assert max(size) == 256
     assert np.abs(coarse(thumbnail) - coarse(shown)).max() < 5
     assert np.abs(coarse(tile) - coarse(corner)).max() < 5
+    assert np.abs(coarse(region) - coarse(corner[:256, :256])).max() < 5
     for part in ("label", "macro", "thumbnail/label", "image_files/label.jpg", "image_files/macro/0_0.jpg"):
         answer = raw.get(f"/uploads/{upload.upload_id}/{part}")
         assert answer.status_code in (404, 422)

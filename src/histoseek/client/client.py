@@ -28,7 +28,7 @@ from histoseek.rest.archives import (
     SlideChanges,
     Value,
 )
-from histoseek.rest.base import Page, Problem
+from histoseek.rest.base import Page, Problem, Region
 from histoseek.rest.queries import DifferentialRequest, ExplainRequest, PhrasesRequest, Query, SearchRequest
 from histoseek.rest.results import DifferentialResponse, ExplainResponse, PhrasesResponse, SearchResponse
 from histoseek.rest.saved_searches import NewsSeen, SavedSearch, SavedSearchContent, SavedSearchName, SearchNews
@@ -134,6 +134,13 @@ class Client:
         """A slide as a small JPEG picture, its longer edge in px."""
         return self._request("GET", f"{_make_slide_path(archive, slide_id)}/thumbnail", px=px).content
 
+    def get_region(
+        self, archive: str, slide_id: str, region: Region, px: int | None = None, um_per_px: float | None = None
+    ) -> bytes:
+        """A region of a slide as a JPEG picture, by its longer edge in px or by its scale; never magnified."""
+        path = f"{_make_slide_path(archive, slide_id)}/region"
+        return self._request("GET", path, **region.model_dump(), px=px, um_per_px=um_per_px).content
+
     def get_tile(self, archive: str, slide_id: str, level: int, column: int, row: int) -> bytes:
         """One Deep Zoom tile as JPEG."""
         return self._request(
@@ -191,6 +198,13 @@ class Client:
     def get_upload_thumbnail(self, upload_id: str, px: int = 256) -> bytes:
         """An upload as a small JPEG picture, its longer edge in px."""
         return self._request("GET", f"{_make_upload_path(upload_id)}/thumbnail", px=px).content
+
+    def get_upload_region(
+        self, upload_id: str, region: Region, px: int | None = None, um_per_px: float | None = None
+    ) -> bytes:
+        """The same of an upload; its scale needs an upload of known spacing."""
+        path = f"{_make_upload_path(upload_id)}/region"
+        return self._request("GET", path, **region.model_dump(), px=px, um_per_px=um_per_px).content
 
     def get_upload_tile(self, upload_id: str, level: int, column: int, row: int) -> bytes:
         """One Deep Zoom tile of an upload as JPEG."""

@@ -11,12 +11,14 @@ import pytest
 from histoseek.encoders.recipe import Recipe
 from histoseek.geometry import Rect
 from histoseek.sandbox.channel import InvalidMessage
+from histoseek.server.tiles.region import RegionPicture
 from histoseek.server.uploads.errors import SandboxFailure
 from histoseek.server.uploads.messages import (
     EncodeRequest,
     Failure,
     Picture,
     ProgressReply,
+    RegionRequest,
     Reply,
     Request,
     SlideDescription,
@@ -38,6 +40,7 @@ FACTS = SlideFacts(30, 20, None, 512, 0, 5, (LevelFacts(30, 20, 1.0),), "aperio"
     [
         ThumbnailRequest(Path("/a/slide.svs"), 256),
         TileRequest(Path("/a/slide.svs"), 3, 2, 1),
+        RegionRequest(Path("/a/slide.svs"), RegionPicture(Rect(-5, 2, 30, 40), 256)),
         EncodeRequest(Path("/a/slide.svs"), Recipe(tile_budget=None), 0.25, (Rect(1, 2, 3, 4),)),
     ],
 )

@@ -20,6 +20,7 @@ from histoseek.progress import SilentReporter
 from histoseek.sandbox.child_setup import ChildLimits
 from histoseek.server.tiles import jpeg
 from histoseek.server.tiles.deepzoom import DeepZoom
+from histoseek.server.tiles.region import RegionPicture
 from histoseek.server.tiles.tile_grid import NoSuchTile
 from histoseek.server.uploads.errors import RefusedSlide, SandboxBusy
 from histoseek.server.uploads.sandbox import Sandbox, SandboxLimits
@@ -78,6 +79,8 @@ def test_pictures_are_those_of_the_slide(sandbox: Sandbox, shared_data: Path, na
             for column, row in {(0, 0), (last.width - 1, last.height - 1)}:
                 assert sandbox.make_tile(path, level, column, row) == image.encode_tile(level, column, row)
         assert sandbox.make_thumbnail(path, 200) == jpeg.encode(image.make_thumbnail(200))
+        picture = RegionPicture(Rect(-20, 10, 300, 200), 100)
+        assert sandbox.make_region(path, picture) == jpeg.encode(image.make_region(picture))
     finally:
         image.close()
 

@@ -5,11 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import Path, Query, Request, Response
+from fastapi import Depends, Path, Query, Request, Response
+
+from histoseek.geometry import Rect
 
 LevelInPath = Annotated[int, Path(ge=0, le=40)]
 PlaceInPath = Annotated[int, Path(ge=0, le=10_000_000)]
 Edge = Annotated[int, Query(ge=16, le=2048, description="The longer edge in px.")]
+
+PictureEdge = Annotated[
+    int | None, Query(ge=16, le=2048, description="The picture's longer edge in px; by default 256.")
+]
+PictureScale = Annotated[
+    float | None, Query(gt=0, le=1000, description="The picture's scale in µm/px, in place of `px`.")
+]
+_Corner = Annotated[int, Query(ge=-10_000_000, le=10_000_000, description="Of the top-left corner, in level-0 px.")]
+_Length = Annotated[int, Query(ge=1, le=10_000_000, description="In level-0 px.")]
+
+
+def _make_rect(x: _Corner, y: _Corner, width: _Length, height: _Length) -> Rect:
+    return Rect(x, y, width, height)
+
+
+RegionInQuery = Annotated[Rect, Depends(_make_rect)]
+"""A rectangle in level-0 px that may reach beyond the slide."""
 
 UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "Not changed since the ETag that was sent"}}
 

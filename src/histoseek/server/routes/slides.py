@@ -20,11 +20,15 @@ from histoseek.server.routes.image_responses import (
     Edge,
     JpegResponse,
     LevelInPath,
+    PictureEdge,
+    PictureScale,
     PlaceInPath,
+    RegionInQuery,
     XmlResponse,
     respond_with_picture,
 )
 from histoseek.server.security.access import Caller
+from histoseek.server.tiles.region import RegionPicture
 
 router = APIRouter(prefix="/archives/{archive}/slides", tags=["slides"])
 """Ids may hold slashes, so what goes on behind an id is looked for first, and the slide itself last."""
@@ -77,6 +81,25 @@ def get_thumbnail(
     image, tiles = context.images.find(entry, slide_id), context.tiles
     return respond_with_picture(
         request, tiles.compute_etag(image.source), lambda: tiles.make_thumbnail(image.source, px)
+    )
+
+
+@router.get("/{slide_id:path}/region", response_class=JpegResponse, responses=UNCHANGED)
+def get_region(
+    request: Request,
+    context: InContext,
+    caller: Viewer,
+    entry: EntryInPath,
+    slide_id: SlideIdInPath,
+    region: RegionInQuery,
+    px: PictureEdge = None,
+    um_per_px: PictureScale = None,
+) -> Response:
+    """A picture of a region, never magnified; white where the region reaches beyond the slide."""
+    image, tiles = context.images.find(entry, slide_id), context.tiles
+    picture = RegionPicture.create(region, px, um_per_px, image.spacing_um_per_px)
+    return respond_with_picture(
+        request, tiles.compute_etag(image.source), lambda: tiles.make_region(image.source, picture)
     )
 
 

@@ -18,11 +18,15 @@ from histoseek.server.routes.image_responses import (
     Edge,
     JpegResponse,
     LevelInPath,
+    PictureEdge,
+    PictureScale,
     PlaceInPath,
+    RegionInQuery,
     XmlResponse,
     respond_with_picture,
 )
 from histoseek.server.routes.jobs import to_job
+from histoseek.server.tiles.region import RegionPicture
 from histoseek.server.uploads.upload_store import StoredUpload
 
 router = APIRouter(prefix="/uploads", tags=["uploads"])
@@ -93,6 +97,22 @@ def get_upload_thumbnail(
     """A thumbnail of the whole slide."""
     upload = context.uploads.get(upload_id, caller.name)
     return respond_with_picture(request, _make_tag(upload), lambda: context.uploads.make_thumbnail(upload, px))
+
+
+@router.get("/{upload_id}/region", response_class=JpegResponse, responses=UNCHANGED)
+def get_upload_region(
+    request: Request,
+    context: InContext,
+    caller: Viewer,
+    upload_id: UploadIdInPath,
+    region: RegionInQuery,
+    px: PictureEdge = None,
+    um_per_px: PictureScale = None,
+) -> Response:
+    """A picture of a region, never magnified; white where the region reaches beyond the slide."""
+    upload = context.uploads.get(upload_id, caller.name)
+    picture = RegionPicture.create(region, px, um_per_px, upload.spacing_um_per_px)
+    return respond_with_picture(request, _make_tag(upload), lambda: context.uploads.make_region(upload, picture))
 
 
 @router.get("/{upload_id}/image")

@@ -5,9 +5,13 @@ from __future__ import annotations
 import threading
 from contextlib import AbstractContextManager, nullcontext
 
+import numpy as np
+
+from histoseek.errors import InputError
 from histoseek.geometry import Level, Rect, Size
 from histoseek.server.tiles import jpeg
 from histoseek.server.tiles.downsampling import average_blocks, choose_shrink, shrink_region
+from histoseek.server.tiles.region import MOST_PIXELS_READ, RegionPicture
 from histoseek.server.tiles.stored_tiles import StoredTiles
 from histoseek.server.tiles.tile_grid import ImageInfo, TileGrid
 from histoseek.slides.readers.base import Pixels
@@ -18,6 +22,7 @@ _TILE_PX = 512
 _STORED_TILE_PX = range(128, 1025)
 _OVERLAP_PX = 0
 _OVERVIEW_PX = 2048
+_GLASS = 255
 
 
 class DeepZoom:
@@ -97,7 +102,35 @@ class DeepZoom:
         size = self._slide.size
         downsample = max(1.0, size.longer_edge / longer_edge_px)
         width, height = (max(1, round(edge / downsample)) for edge in (size.width, size.height))
-        rect, overview_downsample = Rect(0, 0, width, height), self.grid.get_downsample(self.overview_level)
+        return self._shrink(downsample, Rect(0, 0, width, height))
+
+    def make_region(self, picture: RegionPicture) -> Pixels:
+        """A region, uint8 [height, width, 3], never magnified; white where it reaches beyond the slide.
+
+        Raises InputError for one that lies outside of it, or takes more than MOST_PIXELS_READ pixels of the slide's own
+        levels, and UnreadableSlide when the file is damaged there.
+        """
+        place, inside = picture.place, picture.keep_inside(self._slide.size)
+        if not self.is_overview(picture):
+            self._require_few_pixels(picture, inside)
+        pixels = np.full((place.height, place.width, 3), _GLASS, np.uint8)
+        rows = slice(inside.y - place.y, inside.bottom - place.y)
+        pixels[rows, inside.x - place.x : inside.right - place.x] = self._shrink(picture.downsample, inside)
+        return pixels
+
+    def is_overview(self, picture: RegionPicture) -> bool:
+        """Whether a region's picture is so coarse that it is made from what `prepare` makes."""
+        return picture.downsample >= self.grid.get_downsample(self.overview_level)
+
+    def close(self) -> None:
+        """Close the slide."""
+        if self._stored_tiles is not None:
+            self._stored_tiles.close()
+        self._slide.close()
+
+    def _shrink(self, downsample: float, rect: Rect) -> Pixels:
+        """A rectangle in the pixels of a level of this downsample, as uint8 [height, width, 3]."""
+        overview_downsample = self.grid.get_downsample(self.overview_level)
         if downsample < overview_downsample:
             return shrink_region(self._read, choose_shrink(self._slide.levels, downsample), rect)
         overview = self._load_overview()
@@ -105,11 +138,11 @@ class DeepZoom:
         shrink = choose_shrink((level,), downsample / overview_downsample)
         return shrink_region(lambda _, x, y, width, height: overview[y : y + height, x : x + width], shrink, rect)
 
-    def close(self) -> None:
-        """Close the slide."""
-        if self._stored_tiles is not None:
-            self._stored_tiles.close()
-        self._slide.close()
+    def _require_few_pixels(self, picture: RegionPicture, inside: Rect) -> None:
+        shrink = choose_shrink(self._slide.levels, picture.downsample)
+        if inside.width * inside.height * (shrink.block * shrink.rest) ** 2 > MOST_PIXELS_READ:
+            what = "is too large for this slide, which has no level near to the picture's scale"
+            raise InputError("region", what, "Ask for less of the slide, or for its thumbnail")
 
     def _fits_overview(self, level: int, overview_px: int) -> bool:
         """Whether a level is small and, as all below it, made from the coarsest level of the slide."""

@@ -13,6 +13,7 @@ from histoseek.errors import InputError
 from histoseek.server.tiles import jpeg
 from histoseek.server.tiles.cache import ByteCache
 from histoseek.server.tiles.open_slides import OpenSlides
+from histoseek.server.tiles.region import RegionPicture
 from histoseek.server.tiles.tile_grid import ImageInfo
 from histoseek.slides.sources.base import SlideSource
 
@@ -76,6 +77,17 @@ class TileService:
         with self._slides.use(source) as image:
             image.prepare(self._decoding)
             return self._make(key, lambda: jpeg.encode(image.make_thumbnail(px)))
+
+    def make_region(self, source: SlideSource, picture: RegionPicture) -> bytes:
+        """A region of a slide as a JPEG file. Raises InputError for one outside of it, or too costly to read."""
+        key = (source, source.state(), picture)
+        kept = self._cache.get(key)
+        if kept is not None:
+            return kept
+        with self._slides.use(source) as image:
+            if image.is_overview(picture):
+                image.prepare(self._decoding)
+            return self._make(key, lambda: jpeg.encode(image.make_region(picture)))
 
     def forget(self, source: SlideSource) -> None:
         """Close a slide, and forget all that was made of it."""

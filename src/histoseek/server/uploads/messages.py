@@ -17,6 +17,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from histoseek.encoders.recipe import Recipe
 from histoseek.geometry import Rect
 from histoseek.sandbox.channel import InvalidMessage, send_message
+from histoseek.server.tiles.region import RegionPicture
 from histoseek.server.uploads.slide_facts import SlideFacts
 
 OnProgress = Callable[[int, int | None], object]
@@ -54,6 +55,15 @@ class TileRequest:
     column: int
     row: int
     kind: Literal["tile"] = "tile"
+
+
+@dataclass(frozen=True, slots=True)
+class RegionRequest:
+    """A region of a slide as a JPEG file."""
+
+    path: Path
+    picture: RegionPicture
+    kind: Literal["region"] = "region"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +139,8 @@ class Failure:
 
 
 Request = Annotated[
-    DescribeRequest | ThumbnailRequest | TileRequest | EncodeRequest | TextRequest, Field(discriminator="kind")
+    DescribeRequest | ThumbnailRequest | TileRequest | RegionRequest | EncodeRequest | TextRequest,
+    Field(discriminator="kind"),
 ]
 Reply = Annotated[
     ProgressReply | SlideDescription | Picture | EncodedBag | ReadText | Failure, Field(discriminator="kind")

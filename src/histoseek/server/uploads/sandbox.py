@@ -23,6 +23,7 @@ from histoseek.sandbox.child_setup import ChildLimits
 from histoseek.sandbox.confinement import Confinement
 from histoseek.sandbox.failures import NotStarted, ProcessExit, RequestFailure
 from histoseek.server.settings import UploadLimits
+from histoseek.server.tiles.region import RegionPicture
 from histoseek.server.tiles.tile_grid import NoSuchTile
 from histoseek.server.uploads.errors import RefusedSlide, SandboxBusy, SandboxFailure
 from histoseek.server.uploads.messages import (
@@ -34,6 +35,7 @@ from histoseek.server.uploads.messages import (
     Picture,
     ProgressReply,
     ReadText,
+    RegionRequest,
     Reply,
     Request,
     SlideDescription,
@@ -129,6 +131,10 @@ class Sandbox:
         if len(text) > LONGEST_TEXT:
             raise SandboxFailure("it could not be read")
         return text
+
+    def make_region(self, path: Path, picture: RegionPicture, name: str | None = None) -> bytes:
+        """A region of a slide as a JPEG file; raises InputError for one outside of it, or too costly to read."""
+        return self._reading.ask(RegionRequest(path, picture), Picture, name)[1]
 
     def encode(
         self,

@@ -29,6 +29,7 @@ from histoseek.server.uploads.messages import (
     Picture,
     ProgressReply,
     ReadText,
+    RegionRequest,
     Reply,
     Request,
     SlideDescription,
@@ -93,6 +94,8 @@ class UploadReader:
             return Picture(), self._open(request.path).image.encode_tile(request.level, request.column, request.row)
         if isinstance(request, TextRequest):
             return ReadText(), _read_text(request.path).encode()
+        if isinstance(request, RegionRequest):
+            return Picture(), jpeg.encode(self._open(request.path).image.make_region(request.picture))
         return self._encode(request)
 
     def _describe(self, request: DescribeRequest) -> SlideFacts:

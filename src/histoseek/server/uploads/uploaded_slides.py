@@ -19,6 +19,7 @@ from histoseek.server.jobs.supervisor import EncodingCancelled, ProgressCallback
 from histoseek.server.settings import ServerSettings
 from histoseek.server.telemetry import Metrics
 from histoseek.server.tiles.cache import ByteCache
+from histoseek.server.tiles.region import RegionPicture
 from histoseek.server.tiles.tile_grid import ImageInfo
 from histoseek.server.uploads.errors import SandboxFailure
 from histoseek.server.uploads.sandbox import Sandbox, SandboxLimits
@@ -105,6 +106,12 @@ class UploadedSlides:
         picture = self._pictures.get(key)
         return picture or self._cache(key, self.sandbox.make_tile(upload.path, level, column, row, upload.name))
 
+    def make_region(self, upload: StoredUpload, picture: RegionPicture) -> bytes:
+        """A region as JPEG; raises InputError, RefusedSlide, SandboxFailure, SandboxBusy."""
+        key = (upload.upload_id, picture)
+        kept = self._pictures.get(key)
+        return kept or self._cache(key, self.sandbox.make_region(upload.path, picture, upload.name))
+
     def delete_content(self, file_fingerprint: str) -> int:
         """Delete all uploads of one content, whoever owns them, with what was made of them; how many."""
         deleted = self.store.delete_content(file_fingerprint)
@@ -135,7 +142,7 @@ class UploadedSlides:
         """Whether a picture is of an upload that is gone, which another process may have deleted."""
         return isinstance(key, tuple) and not (self.store.folder / str(key[0])).exists()
 
-    def _cache(self, key: tuple[str | int, ...], picture: bytes) -> bytes:
+    def _cache(self, key: tuple[Hashable, ...], picture: bytes) -> bytes:
         self._pictures.put(key, picture)
         return picture
 
