@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,6 +68,9 @@ def told(results: SearchResults) -> list[dict[str, Any]]:
     found = json.loads(results.to_json())["results"]
     for one in found:
         one.pop("record")
+        pairs = [{"field": pair["region"], "query_field": pair["query_region"]} for pair in one.pop("fields")]
+        first = pairs[0] if pairs else {"field": None, "query_field": None}
+        one.update(**first, further_fields=pairs[1:])
     return [rounded(one) for one in found]
 
 
@@ -157,6 +161,16 @@ def test_a_query_with_what_the_archive_has_finds_what_python_finds(asking: Clien
     found = answered(asking, SearchRequest(query=query, k=4))
     assert found == told(archive.search(same, k=4))
     assert found
+
+
+def test_the_field_of_a_result_and_its_counterpart_can_be_shown_at_one_scale(asking: Client) -> None:
+    found = asking.search("cohort", SearchRequest(query=ARCHIVED["region in px"][0], k=2))
+    assert found.field_um == 200
+    for result in found.results:
+        assert result.field and result.query_field and result.field.width == result.query_field.width
+        for slide_id, field in ((result.slide_id, result.field), (SLIDE, result.query_field)):
+            shown = Image.open(io.BytesIO(asking.get_region("cohort", slide_id, field, um_per_px=1.0)))
+            assert shown.size == (200, 200)
 
 
 @pytest.mark.parametrize("kind", ["slide", "text", "composed"])

@@ -98,6 +98,13 @@ class TextRegion(Response):
     contribution: float | None = None
 
 
+class FieldPair(Response):
+    """A square of a result's slide, and of the query's slide the one that it matches, null where the query has none."""
+
+    field: Region
+    query_field: Region | None
+
+
 class Result(Response):
     """One result, a slide or its report.
 
@@ -105,7 +112,10 @@ class Result(Response):
     query's; report_text: null if it has none; matched_fields: columns that have words of the query; fits: whether it is
     nearer to the query's words than the archive is to random sentences, null where that is not judged; region: the part
     of the slide that was found, null unless regions were searched for; outline: the corners [x, y] in level-0 px of a
-    convex polygon that `region` is the box of, null where what was found is the box itself.
+    convex polygon that `region` is the box of, null where what was found is the box itself; field: the square to show
+    of the slide, in its level-0 px, on tissue and as wide as `field_um` of the response says, null where places or the
+    spacing are not known; it may reach beyond a small slide; query_field: its counterpart on the query's slide number
+    `query_slide`, null where the query has none; further_fields: those that match next best.
     """
 
     rank: int
@@ -126,6 +136,9 @@ class Result(Response):
     matched_fields: tuple[str, ...]
     region: Region | None = None
     outline: tuple[tuple[int, int], ...] | None = None
+    field: Region | None = None
+    query_field: Region | None = None
+    further_fields: tuple[FieldPair, ...] = ()
     case_parts: tuple[CasePart, ...] = ()
     label_unknown: bool = False
     fits: bool | None
@@ -204,7 +217,8 @@ class SearchResponse(Response):
 
     query_key: key under which feedback is stored; next_offset: offset of the next page, null on the last; unlike: the
     query is unlike anything in the archive; labels: null without probabilities; left_out: slides that conditions in the
-    query's words left out, null without such conditions; nothing_fits: not even the best result fits the query's words.
+    query's words left out, null without such conditions; nothing_fits: not even the best result fits the query's words;
+    field_um: the edge of all results' fields in µm, null where none has any.
     """
 
     query: QueryEcho
@@ -216,6 +230,7 @@ class SearchResponse(Response):
     warnings: tuple[str, ...]
     left_out: int | None
     nothing_fits: bool
+    field_um: float | None = None
     calibrated_for: str | None
     labels: LabelDistribution | None
     novelty: float | None

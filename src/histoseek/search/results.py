@@ -37,6 +37,15 @@ class Match:
     contribution: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class MatchingField:
+    """A square of a result's slide that shows what it has in common with the query, in level-0 px, which may reach
+    beyond a small slide; query_region: the same of the query's slide (`query_slide`), None where the query has none."""
+
+    region: Rect
+    query_region: Rect | None
+
+
 ChannelName = Literal[
     "similar slides",
     "shared space",
@@ -85,6 +94,7 @@ class SearchResult:
     found of the slide, in level-0 px, None unless regions were looked for; outline: corners of a convex polygon, where
     what was found is no rectangle but lies in `region`; case_parts: where cases were looked for,
     what each stain gave the score, of which the nearest slide is shown, with its own matches and explanation;
+    fields: what to show of it at one scale, best first, none where places or the spacing are not known;
     attention: where its vectors lie on the query and on the slide, None unless slides were compared; not in the JSON.
     """
 
@@ -110,6 +120,7 @@ class SearchResult:
     case_parts: tuple[CasePart, ...] = ()
     label_unknown: bool = False
     outline: tuple[tuple[int, int], ...] | None = None
+    fields: tuple[MatchingField, ...] = ()
     attention: Attention | None = field(default=None, compare=False, repr=False, metadata=NOT_IN_JSON)
 
 
@@ -166,7 +177,8 @@ class SearchResults:
     queries of the archive's own kind that are said to be unlike it, which those are whose novelty is no larger; vote_:
     the vote that was asked for with the search; left_out: how many slides the conditions in the query's own words left
     out, None without such conditions; nothing_fits: not even the best of all results, of whatever page, fits the words;
-    least_score: from which on a result fits them, None where that is not judged or where no score would do.
+    least_score: from which on a result fits them, None where that is not judged or where no score would do; field_um:
+    the edge of all results' fields in um, None where none has any.
     """
 
     query: QueryInfo
@@ -182,6 +194,7 @@ class SearchResults:
     left_out: int | None = None
     nothing_fits: bool = False
     least_score: float | None = None
+    field_um: float | None = None
 
     def __iter__(self) -> Iterator[SearchResult]:
         return iter(self.results)

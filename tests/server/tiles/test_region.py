@@ -51,8 +51,8 @@ def test_regions_are_averages_of_what_they_cover(x: int, y: int, width: int, hei
     inside = shown[rows[0] : rows[-1], columns[0] : columns[-1]]
     errors = np.abs(inside - average(PICTURE, down[rows], across[columns]))
     # A step that is no power of two takes parts of pixels that are means already.
-    assert errors.max(initial=0) <= 8
-    assert not errors.size or errors.mean() <= 2
+    assert errors.max(initial=0) <= 15
+    assert not errors.size or errors.mean() <= 4
 
 
 def test_what_is_beyond_the_slide_is_white_and_what_is_inside_is_itself() -> None:

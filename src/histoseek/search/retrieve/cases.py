@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from histoseek.archive.filters.expression import Expression
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.ranking_method import RankingMethod
+from histoseek.archive.schema import StoredSlide
 from histoseek.archive.stains import MARKER_COLUMNS, STAIN_DETECTED, UNKNOWN, choose_stain
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.errors import InputError
@@ -22,6 +23,7 @@ from histoseek.progress import Reporter
 from histoseek.search.calibration.apply import refuse_probabilities
 from histoseek.search.encode.image import PreparedImage
 from histoseek.search.explain.matches import explain_match
+from histoseek.search.explain.matching_fields import add_fields
 from histoseek.search.explanation import CasePart
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import ArchivedCase, ArchivedSlide, Case, EncodedSlide, Query, SlideFile
@@ -145,7 +147,7 @@ def search_cases(
     started = time.perf_counter()
     store = archive.store.snapshot()
     ranking = _CaseRanking.rank(store, image, method, options)
-    results = tuple(ranking.make_results(options))
+    results, field_um = ranking.make_results(options)
     presented = SearchResults(
         query=image_info(image, options, method),
         mode="exact",
@@ -156,6 +158,7 @@ def search_cases(
             *image_warnings(archive, image, options, method),
             *ranking.list_warnings(options, len(results)),
         ),
+        field_um=field_um,
     )
     return replace(presented, vote_=presented.vote(options.vote)) if options.vote else presented
 
@@ -192,14 +195,19 @@ class _CaseRanking:
         )
         return cls(store, image, signatures, method, slides, each, comparison)
 
-    def make_results(self, options: SearchOptions) -> Iterator[SearchResult]:
+    def make_results(self, options: SearchOptions) -> tuple[tuple[SearchResult, ...], float | None]:
+        """A page of cases, and the edge of their fields in um."""
         scores = self.comparison.scores
         compared = np.flatnonzero(~np.isnan(scores))
         order = compared[np.lexsort((compared, -scores[compared]))]
-        for rank, case in enumerate(order[options.offset : options.last].tolist(), start=options.offset + 1):
-            yield self._make_result(rank, case, float(scores[case]))
+        made = [
+            self._make_result(rank, case, float(scores[case]))
+            for rank, case in enumerate(order[options.offset : options.last].tolist(), start=options.offset + 1)
+        ]
+        query = tuple(zip(self.image.slides, self.image.signatures, strict=True))
+        return add_fields([result for result, _ in made], [stored.signature for _, stored in made], query)
 
-    def _make_result(self, rank: int, case: int, score: float) -> SearchResult:
+    def _make_result(self, rank: int, case: int, score: float) -> tuple[SearchResult, StoredSlide]:
         parts = tuple(self._list_parts(case))
         best = min(parts, key=lambda part: (part.nearest, part.stain))
         row = self.slides.find(best.slide_id)
@@ -222,7 +230,8 @@ class _CaseRanking:
             also=tuple(slide_id for slide_id in own if slide_id != best.slide_id),
             case_parts=parts,
         )
-        return explain_match(result, self.signatures[best.query_slide], self.method.map_stored(stored), self.method)
+        own_signature = self.method.map_stored(stored)
+        return explain_match(result, self.signatures[best.query_slide], own_signature, self.method), stored
 
     def _list_parts(self, case: int) -> Iterator[CasePart]:
         compared = [part for part in self.comparison.parts if not np.isnan(part.distances[case])]

@@ -63,6 +63,7 @@ def retrieve_by_both(
             *list_analyser_warnings(store),
             *spelling.warnings,
         ),
+        image=ranking,
         channels=tuple(channels),
         explain=ranking.explain,
         text=wanted,

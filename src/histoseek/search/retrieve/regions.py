@@ -13,6 +13,7 @@ from histoseek.archive.stores.slides import SlideTable
 from histoseek.errors import ConfigurationError, InputError
 from histoseek.search.calibration.apply import refuse_probabilities
 from histoseek.search.encode.text import prepare_text
+from histoseek.search.explain.matching_fields import add_fields
 from histoseek.search.explanation import TextRegion
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import Query, WordQuery
@@ -71,11 +72,13 @@ def search_regions(archive: ArchiveFolder, query: Query, options: SearchOptions)
     asked = measure.ask(wanted.text, [text.text for text in unwanted])
     regions = _find(measure, asked, scope, scale, options.last)
     page = regions[options.offset : options.last]
+    results = _make_results(store, page, wanted.text, scale, options.offset)
+    shown, field_um = add_fields(results, [None] * len(results))
     return SearchResults(
         query=replace(describe_query(prepared, options), searched_for=spelling.correction),
         mode="two-stage",
         elapsed_ms=round((time.perf_counter() - started) * 1000, 3),
-        results=_make_results(store, page, wanted.text, scale, options.offset),
+        results=shown,
         warnings=(
             *archive.warnings,
             *spelling.warnings,
@@ -85,6 +88,7 @@ def search_regions(archive: ArchiveFolder, query: Query, options: SearchOptions)
         left_out=whole.count_left_out(store, scope),
         nothing_fits=not any(one.region.score > scale.least for one in regions),
         least_score=scale.likeness([scale.least])[0],
+        field_um=field_um,
     )
 
 

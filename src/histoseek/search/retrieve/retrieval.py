@@ -20,6 +20,7 @@ from histoseek.search.calibration.novelty import describe_novelty
 from histoseek.search.calibration.query_labels import QueryLabels
 from histoseek.search.encode.image import PreparedImage
 from histoseek.search.explain.matches import RegionExplainer, explain_match
+from histoseek.search.explain.matching_fields import add_fields
 from histoseek.search.explain.phrases import add_phrases
 from histoseek.search.options import SearchOptions
 from histoseek.search.results import ChannelRank, QueryInfo, SearchResult, SearchResults
@@ -152,7 +153,7 @@ def present(archive: ArchiveFolder, retrieval: Retrieval, options: SearchOptions
     best_hits = retrieval.best_hits()
     least = retrieval.least_score
     fits = least is None or any(hit.score >= least for hit in best_hits(max(options.last, len(retrieval.foremost) + 1)))
-    page = _explain_page(archive, retrieval if fits else retrieval.without_marks(), best_hits, options)
+    page, field_um = _explain_page(archive, retrieval if fits else retrieval.without_marks(), best_hits, options)
     likely = calibration.add_probabilities(page, retrieval.labels)
     results = calibration.keep_likely(likely, options.min_probability)
     presented = SearchResults(
@@ -175,13 +176,15 @@ def present(archive: ArchiveFolder, retrieval: Retrieval, options: SearchOptions
         left_out=retrieval.left_out,
         nothing_fits=not fits,
         least_score=least if least is not None and math.isfinite(least) else None,
+        field_um=field_um,
     )
     return replace(presented, vote_=presented.vote(options.vote)) if options.vote else presented
 
 
 def _explain_page(
     archive: ArchiveFolder, retrieval: Retrieval, best_hits: BestHits, options: SearchOptions
-) -> tuple[SearchResult, ...]:
+) -> tuple[tuple[SearchResult, ...], float | None]:
+    """The results of a page, and the edge of their fields in um."""
     store = retrieval.store
     hits = take_page(store, best_hits, options, retrieval.scope.condition)
     hits = hits if retrieval.order else add_ranks(hits, retrieval.channels)
@@ -198,8 +201,10 @@ def _explain_page(
         results = add_matched_fields(results, retrieval.words)
     text = retrieval.text
     if text:
-        return add_phrases(archive, results, text.text, text.vector, store, text.least)
-    return tuple(results)
+        results = list(add_phrases(archive, results, text.text, text.vector, store, text.least))
+    image = retrieval.image.image if retrieval.image else None
+    query = tuple(zip(image.slides, image.signatures, strict=True)) if image else ()
+    return add_fields(results, [slide.signature for slide in slides], query)
 
 
 def _explain(explain: Explainer, pairs: Iterable[tuple[SearchResult, StoredSlide]]) -> Iterator[SearchResult]:

@@ -25,6 +25,7 @@ from histoseek.rest.results import (
     DistinguishingTerm,
     ExplainResponse,
     Explanation,
+    FieldPair,
     LabelDistribution,
     Match,
     Phrase,
@@ -43,7 +44,7 @@ from histoseek.search import differential as differentials
 from histoseek.search.calibration.apply import NOT_CALIBRATED
 from histoseek.search.differential import Differential
 from histoseek.search.phrases.results import PhraseResults
-from histoseek.search.results import QueryInfo, SearchResult, SearchResults
+from histoseek.search.results import MatchingField, QueryInfo, SearchResult, SearchResults
 from histoseek.slides.sources.registry import existing_source, source_name
 
 _HASH = re.compile(r"[0-9a-f]{16}|[0-9a-f]{32}")
@@ -124,6 +125,7 @@ def to_search_response(results: SearchResults, refs: Sequence[SlideRef], key: st
         warnings=tuple(warning for warning in results.warnings if warning != NOT_CALIBRATED),
         left_out=results.left_out,
         nothing_fits=results.nothing_fits,
+        field_um=results.field_um,
         calibrated_for=results.calibrated_for,
         labels=LabelDistribution.model_validate(results.labels) if results.labels else None,
         novelty=results.novelty,
@@ -209,6 +211,7 @@ def to_query_echo(info: QueryInfo, refs: Sequence[SlideRef]) -> QueryEcho:
 
 def to_result(result: SearchResult) -> Result:
     """One result."""
+    fields = tuple(_to_field_pair(field) for field in result.fields)
     return Result(
         rank=result.rank,
         slide_id=result.slide_id,
@@ -229,11 +232,19 @@ def to_result(result: SearchResult) -> Result:
         matched_fields=result.matched_fields,
         region=Region.model_validate(result.region) if result.region else None,
         outline=result.outline,
+        field=fields[0].field if fields else None,
+        query_field=fields[0].query_field if fields else None,
+        further_fields=fields[1:],
         case_parts=tuple(CasePart.model_validate(part) for part in result.case_parts),
         fits=result.fits,
         slide=to_slide(result.record),
         report_text=result.record.report,
     )
+
+
+def _to_field_pair(shown: MatchingField) -> FieldPair:
+    asked = Region.model_validate(shown.query_region) if shown.query_region else None
+    return FieldPair(field=Region.model_validate(shown.region), query_field=asked)
 
 
 def _to_slide_attention(slide: attention_maps.SlideAttention) -> SlideAttention:
