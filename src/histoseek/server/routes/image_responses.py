@@ -17,7 +17,7 @@ PictureEdge = Annotated[
     int | None, Query(ge=16, le=2048, description="The picture's longer edge in px; by default 256.")
 ]
 PictureScale = Annotated[
-    float | None, Query(gt=0, le=1000, description="The picture's scale in µm/px, in place of `px`.")
+    float | None, Query(ge=0.01, le=1000, description="The picture's scale in µm/px, in place of `px`.")
 ]
 _Corner = Annotated[int, Query(ge=-10_000_000, le=10_000_000, description="Of the top-left corner, in level-0 px.")]
 _Length = Annotated[int, Query(ge=1, le=10_000_000, description="In level-0 px.")]
