@@ -20,7 +20,7 @@ from histoseek.archive.layout import ArchiveLayout, hold_write_lock
 from histoseek.archive.manifest import Manifest, create_manifest, write_manifest
 from histoseek.archive.new_archive import require_spacings, settle_new_archive
 from histoseek.archive.novelty_file import ArchiveNovelty
-from histoseek.archive.opened import OpenSpace, SpaceModels
+from histoseek.archive.opened import ArchiveMark, OpenSpace, SpaceModels
 from histoseek.archive.remote.address import ArchiveAddress
 from histoseek.archive.schema import (
     CONTEXT,
@@ -302,6 +302,13 @@ class ArchiveFolder:
     def require_space(self) -> EmbeddingSpace:
         """Its embedding space; raises ArchiveError while the archive is empty."""
         return self._now().space
+
+    def read_mark(self) -> ArchiveMark:
+        """What is equal only while nothing changes that what was computed of the archive depends on; some 0.1 ms.
+
+        Raises ArchiveError, OSError while it can't be told.
+        """
+        return self._now().read_mark()
 
     def __len__(self) -> int:
         return self.read(lambda view: view.store.count(None) if view.space else 0)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TypeVar
 
 from histoseek.archive.calibration_file import Calibration, has_older_calibration, read_calibration
@@ -27,6 +28,10 @@ from histoseek.errors import ArchiveError, ArchiveNotFound, DamagedArchive
 from histoseek.files import FileState, read_file_state
 
 T = TypeVar("T")
+
+ArchiveMark = tuple[Hashable, ...]
+"""What is equal only while nothing of an archive changes that an answer depends on: its content, its models, the files
+beside its store."""
 
 
 @dataclass(eq=False)
@@ -174,6 +179,12 @@ class OpenSpace:
         models = SpaceModels(self.layout, self.manifest)
         return OpenSpace(self.place, self.manifest, self.state, models, self.stays, self.pin, self.kept)
 
+    def read_mark(self) -> ArchiveMark:
+        """What tells what is open now from any other state of it; raises ArchiveError."""
+        if self.manifest.space is None:
+            return self.state
+        return *self.state, self.store.version, *_list_files(self.layout.space)
+
     @property
     def is_current(self) -> bool:
         """Whether manifest and store are as this process opened them; raises ArchiveNotFound, DamagedArchive."""
@@ -211,6 +222,13 @@ class OpenSpace:
         if self.stays:
             self.kept[name] = value
         return value
+
+
+def _list_files(folder: Path) -> Iterator[tuple[str, int, int, int]]:
+    """The files in a folder, by name, as they are now; raises OSError."""
+    with os.scandir(folder) as entries:
+        files = sorted((entry.name, entry.stat()) for entry in entries if entry.is_file(follow_symlinks=False))
+    yield from ((name, state.st_ino, state.st_size, state.st_mtime_ns) for name, state in files)
 
 
 def require_space(layout: ArchiveLayout, manifest: Manifest) -> EmbeddingSpace:

@@ -25,6 +25,7 @@ from histoseek.server.routes import (
     texts,
     uploads,
 )
+from histoseek.server.routes.tile_route import TileRoute
 from histoseek.server.security.middleware import Guard
 from histoseek.server.security.recorder import Recorder
 from histoseek.server.settings import ServerSettings
@@ -64,6 +65,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
     app.router.lifespan_context = _lifespan
     record = Recorder(context.audit, context.metrics, settings.archives)
     app.add_middleware(Guard, settings=settings, record=record, reserve=record.reserve)
+    app.router.routes.insert(0, TileRoute(API))
     add_page(app)
     return app
 

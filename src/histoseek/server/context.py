@@ -5,21 +5,24 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from typing import Self
 
 from fastapi import Request
+from starlette.concurrency import run_in_threadpool
 
 from histoseek.errors import HistoseekError
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import ArchivedReport, ArchivedSlide, Query
 from histoseek.search.search import search
+from histoseek.server.answers import AnswerMemory, Question
 from histoseek.server.archives.images import SlideImages
 from histoseek.server.archives.maps import MapStore
 from histoseek.server.archives.registry import ArchiveEntry, ArchiveRegistry
 from histoseek.server.jobs.job_store import JobStore
 from histoseek.server.jobs.supervisor import Supervisor, remove_temporary_folders
-from histoseek.server.security.access import Access, Caller
+from histoseek.server.security.access import Access, Caller, CallerMemory
 from histoseek.server.security.audit import AuditLog
 from histoseek.server.security.head import RequestHead
 from histoseek.server.security.limits import ConcurrencyLimit, RateLimiter, RequestKind
@@ -40,9 +43,14 @@ from histoseek.slides.sources.base import SlideSource
 
 _OPEN_SLIDES = 64
 _TILE_CACHE_MB = 256
+_ANSWERS_MB = 64
 _MAPS_FOLDER = "maps"
 _TEMPORARY_FOLDER = "temporary"
 _AUDIT_LINE_BYTES = 512
+_TILE_THREADS = 12
+_MAX_TILES = 2000
+"""Requests for tiles that wait: as many as there are connections, twice."""
+
 _MAX_UPLOAD_QUERIES = 8
 """Queries that wait for uploads to be encoded: only the sandbox is at work then."""
 
@@ -58,6 +66,8 @@ class Context:
     archives: ArchiveRegistry
     search_queue: WorkQueue
     upload_queue: WorkQueue
+    tile_queue: WorkQueue
+    answers: AnswerMemory
     images: SlideImages
     tiles: TileService
     maps: MapStore
@@ -69,6 +79,7 @@ class Context:
     collections: CollectionStore
     saved_searches: SavedSearchStore
     access: Access
+    callers: CallerMemory
     limiter: RateLimiter
     event_streams: ConcurrencyLimit
     metrics: Metrics
@@ -94,6 +105,8 @@ class Context:
             archives=archives,
             search_queue=WorkQueue("search", limits.searches, limits.search_s, limits.search_s),
             upload_queue=WorkQueue("query", _MAX_UPLOAD_QUERIES, limits.search_s),
+            tile_queue=WorkQueue("tile", _TILE_THREADS, limits.search_s, limits.search_s, max_waiting=_MAX_TILES),
+            answers=AnswerMemory(_ANSWERS_MB * 2**20),
             images=SlideImages(),
             tiles=TileService(_OPEN_SLIDES, _TILE_CACHE_MB),
             maps=MapStore(settings.state / _MAPS_FOLDER),
@@ -110,6 +123,7 @@ class Context:
             collections=CollectionStore(state),
             saved_searches=SavedSearchStore(state),
             access=Access(tokens, Sessions(state, tokens, settings.port), limiter, anonymous),
+            callers=CallerMemory(state.read_mark),
             limiter=limiter,
             event_streams=ConcurrencyLimit("event streams", limits.event_streams),
             metrics=metrics,
@@ -141,6 +155,7 @@ class Context:
         return SlideRemoval(
             state=self.state,
             archives=self.archives,
+            answers=self.answers,
             images=self.images,
             tiles=self.tiles,
             maps=self.maps,
@@ -153,13 +168,34 @@ class Context:
             may_erase=self.settings.write,
         )
 
+    async def answer(
+        self, entry: ArchiveEntry, request: str, make: Callable[[], Awaitable[bytes]], remembers: bool = True
+    ) -> bytes:
+        """What a question about an archive is answered: as before, where nothing has changed since.
+
+        request: the route and all that the answer depends on, who asks not being part of it; remembers: False for
+        answers that are somebody's own. Raises what `make` raises.
+        """
+        mark = await run_in_threadpool(_read_mark, entry) if remembers else None
+        return await (make() if mark is None else self.answers.give(Question(entry.name, request, mark), make))
+
     def read_head(self, request: Request) -> RequestHead:
         """What of a request decides who sends it."""
         return RequestHead.from_scope(request.scope, self.settings.trust_proxy)
 
     def identify(self, request: Request, kind: RequestKind = RequestKind.OTHER) -> Caller:
         """Who sends a request, counted; raises Unauthorized, Forbidden, TooManyRequests."""
-        caller = self.access.identify(self.read_head(request))
+        head, mark = self.read_head(request), self.callers.read_mark()
+        caller = self.access.identify(head)
+        self.callers.keep(head, caller, mark)
+        return self._count(request, caller, kind)
+
+    def recall(self, request: Request, kind: RequestKind) -> Caller | None:
+        """Who sends a request, counted, where that takes no time to tell; raises Forbidden, TooManyRequests."""
+        caller = self.callers.recall(self.read_head(request))
+        return self._count(request, caller, kind) if caller else None
+
+    def _count(self, request: Request, caller: Caller, kind: RequestKind) -> Caller:
         request.state.caller = caller
         self.limiter.count_request(kind, caller.token_id)
         return caller
@@ -174,6 +210,14 @@ class Context:
         tile = self.tiles.make_tile(source, level, column, row)
         self.metrics.count_tile(time.perf_counter() - began)
         return tile
+
+
+def _read_mark(entry: ArchiveEntry) -> Hashable | None:
+    """The archive's state; None where it can't be told, so that the question itself says why."""
+    try:
+        return entry.archive.read_mark()
+    except (HistoseekError, OSError):
+        return None
 
 
 def _make_limiter(settings: ServerSettings, state: State, metrics: Metrics) -> RateLimiter:

@@ -10,6 +10,7 @@ from pathlib import PurePath
 from histoseek.archive.erasure.tombstones import read_tombstones
 from histoseek.archive.schema import SlideRecord
 from histoseek.errors import ArchiveError
+from histoseek.server.answers import AnswerMemory
 from histoseek.server.archives.images import SlideImages
 from histoseek.server.archives.maps import MapStore
 from histoseek.server.archives.registry import ArchiveEntry, ArchiveRegistry
@@ -42,6 +43,7 @@ class SlideRemoval:
 
     state: State
     archives: ArchiveRegistry
+    answers: AnswerMemory
     images: SlideImages
     tiles: TileService
     maps: MapStore
@@ -65,6 +67,7 @@ class SlideRemoval:
         """
         record = entry.get_record(slide_id)
         entry.archive.remove([slide_id])
+        self.answers.forget(entry.name)
         self._forget(entry, record)
 
     def erase(self, entry: ArchiveEntry, owner: str) -> StoredJob | None:
@@ -87,6 +90,7 @@ class SlideRemoval:
     def sweep(self) -> None:
         """Delete what is kept of slides that are in no archive any more; raises ArchiveError, OSError."""
         for entry in self.archives:
+            self.answers.forget_outdated(entry.name, entry.archive.read_mark())
             for source in self.images.forget_removed(entry):
                 self.tiles.forget(source)
             if self.may_erase:

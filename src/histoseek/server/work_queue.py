@@ -25,13 +25,17 @@ class WorkQueue:
     its turn, so that work nobody waits for is never more than `at_once` calls. To be used in one event loop.
     """
 
-    def __init__(self, what: str, at_once: int, wait_s: float, work_s: float | None = None) -> None:
-        """what: for messages; wait_s: how long a call waits for its turn; work_s: how long it may then take."""
+    def __init__(
+        self, what: str, at_once: int, wait_s: float, work_s: float | None = None, max_waiting: int = _MAX_WAITING
+    ) -> None:
+        """what: for messages; wait_s: how long a call waits for its turn; work_s: how long it may then take;
+        max_waiting: calls beyond which others are refused."""
         self._what = what
         self._wait_s = wait_s
         self._work_s = work_s
         self._free = asyncio.Semaphore(at_once)
         self._threads = ThreadPoolExecutor(at_once, what)
+        self._max_waiting = max_waiting
         self._waiting = 0
 
     async def run(self, work: Callable[[], Result]) -> Result:
@@ -67,7 +71,10 @@ class WorkQueue:
             call.exception()  # nobody may be left to whom it could be raised
 
     async def _wait(self) -> None:
-        if self._waiting >= _MAX_WAITING:
+        if not self._free.locked():
+            await self._free.acquire()
+            return
+        if self._waiting >= self._max_waiting:
             raise self._make_overload()
         self._waiting += 1
         try:

@@ -35,17 +35,21 @@ class SlideImages:
 
     def find(self, entry: ArchiveEntry, slide_id: str) -> SlideImage:
         """The image of a slide; raises UnknownSlide, and NotFound when its file is gone or was never there."""
-        key, now = (entry.name, slide_id), self._clock()
-        with self._guard:
-            until, image = self._entries.get(key, (0.0, None))
-        if image is None or until < now:
-            image = _look_up(entry, slide_id)
+        key, image = (entry.name, slide_id), self.recall(entry.name, slide_id)
+        if image is None:
+            now, image = self._clock(), _look_up(entry, slide_id)
             with self._guard:
                 self._entries[key] = (now + _LIFETIME_S, image)
                 self._entries.move_to_end(key)
                 while len(self._entries) > _MAX_ENTRIES:
                     self._entries.popitem(last=False)
         return image
+
+    def recall(self, archive: str, slide_id: str) -> SlideImage | None:
+        """The image of a slide where it was looked up a moment ago."""
+        with self._guard:
+            until, image = self._entries.get((archive, slide_id), (0.0, None))
+        return image if until >= self._clock() else None
 
     def forget_removed(self, entry: ArchiveEntry) -> tuple[SlideSource, ...]:
         """Forget the slides that an archive no longer has, by whatever program it lost them; what they are read from.

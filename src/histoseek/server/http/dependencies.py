@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 from fastapi import Depends, Path, Request
+from starlette.concurrency import run_in_threadpool
 
 from histoseek.server.archives.registry import ArchiveEntry
 from histoseek.server.context import Context
@@ -28,13 +29,19 @@ async def get_context(request: Request) -> Context:
 InContext = Annotated[Context, Depends(get_context)]
 
 
-def _identify_for(kind: RequestKind) -> Callable[[Request], Caller]:
+def _identify_for(kind: RequestKind) -> Callable[[Request], Awaitable[Caller]]:
     """The caller, counted among requests of this kind; raises Unauthorized, Forbidden, TooManyRequests."""
 
-    def identify(request: Request) -> Caller:
-        return _find_context(request).identify(request, kind)
+    async def identify(request: Request) -> Caller:
+        return await find_caller(_find_context(request), request, kind)
 
     return identify
+
+
+async def find_caller(context: Context, request: Request, kind: RequestKind) -> Caller:
+    """The caller, counted, in a thread only where the state has to be asked; raises as `Context.identify`."""
+    caller = context.recall(request, kind)
+    return caller if caller is not None else await run_in_threadpool(context.identify, request, kind)
 
 
 Reader = Annotated[Caller, Depends(_identify_for(RequestKind.OTHER))]

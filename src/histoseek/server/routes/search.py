@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Annotated
 
@@ -30,6 +30,7 @@ from histoseek.server.http.responses import (
     to_search_response,
 )
 from histoseek.server.http.search_requests import check_where, parse_search_query, to_filters, to_options, to_where
+from histoseek.server.security.access import Caller
 
 router = APIRouter(prefix="/archives/{archive}", tags=["search"])
 
@@ -41,8 +42,7 @@ async def search_archive(context: InContext, caller: Searcher, entry: EntryInPat
     Search with a slide, regions, a picture, a case, text, a report, or an image and text together.
     """
     began = time.perf_counter()
-    query = await parse_search_query(context, caller, entry, request.query, request.marks)
-    answer = await context.search_queue.run(lambda: _to_json_response(_search(context, entry, query, request)))
+    answer = await _answer(context, caller, entry, request, lambda query: _search(context, entry, query, request))
     context.metrics.count_search(request.query.kind, time.perf_counter() - began)
     return answer
 
@@ -54,8 +54,7 @@ async def find_phrases(context: InContext, caller: Searcher, entry: EntryInPath,
     Reports of the query's own patient do not count.
     """
     began = time.perf_counter()
-    query = await parse_search_query(context, caller, entry, request.query)
-    answer = await context.search_queue.run(lambda: _to_json_response(_find_phrases(entry, query, request)))
+    answer = await _answer(context, caller, entry, request, lambda query: _find_phrases(entry, query, request))
     context.metrics.count_search(request.query.kind, time.perf_counter() - began)
     return answer
 
@@ -67,8 +66,7 @@ async def build_differential(
     """Two to four diagnoses side by side: the nearest cases of each, what it is mistaken for, and the terms that its
     cases' reports state more often than the others'."""
     began = time.perf_counter()
-    query = await parse_search_query(context, caller, entry, request.query)
-    answer = await context.search_queue.run(lambda: _to_json_response(_build_differential(entry, query, request)))
+    answer = await _answer(context, caller, entry, request, lambda query: _build_differential(entry, query, request))
     context.metrics.count_search(request.query.kind, time.perf_counter() - began)
     return answer
 
@@ -76,10 +74,13 @@ async def build_differential(
 @router.post("/explain", response_model=ExplainResponse)
 async def explain(context: InContext, caller: Searcher, entry: EntryInPath, request: ExplainRequest) -> Response:
     """Why a slide of the archive does, or does not, match a query, with attention maps of both slides."""
-    query = await parse_search_query(context, caller, entry, request.query)
     options = SearchOptions(to=request.to, distance=request.distance)
-    return await context.search_queue.run(
-        lambda: _to_json_response(to_explain_response(entry.archive.explain(query, request.slide_id, options)))
+    return await _answer(
+        context,
+        caller,
+        entry,
+        request,
+        lambda query: to_explain_response(entry.archive.explain(query, request.slide_id, options)),
     )
 
 
@@ -111,9 +112,26 @@ def get_map(
     return context.maps.get(entry, label)
 
 
-def _to_json_response(answer: BaseModel) -> Response:
-    """The response as bytes, made in the thread of the search: the event loop has others to serve."""
-    return Response(answer.model_dump_json(by_alias=True), media_type="application/json")
+async def _answer(
+    context: Context,
+    caller: Caller,
+    entry: ArchiveEntry,
+    request: SearchRequest | PhrasesRequest | DifferentialRequest | ExplainRequest,
+    find: Callable[[Query], BaseModel],
+) -> Response:
+    """What a query finds, as JSON that is made in the thread of the search: the event loop has others to serve.
+
+    Uploads are their owners', and may be gone before their time: what they find is nobody else's.
+    """
+    marks = request.marks if isinstance(request, SearchRequest) else None
+
+    async def make() -> bytes:
+        query = await parse_search_query(context, caller, entry, request.query, marks)
+        return await context.search_queue.run(lambda: find(query).model_dump_json(by_alias=True).encode())
+
+    is_public = not any(slide.upload_id for slide in list_query_slides(request.query))
+    asked = f"{type(request).__name__} {request.model_dump_json()}"
+    return Response(await context.answer(entry, asked, make, is_public), media_type="application/json")
 
 
 def _search(context: Context, entry: ArchiveEntry, query: Query, request: SearchRequest) -> SearchResponse:

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from histoseek.server.clock import Clock
 from histoseek.server.errors import Forbidden, Unauthorized
 from histoseek.server.security.head import RequestHead
 from histoseek.server.security.hosts import is_same_origin
@@ -15,6 +21,8 @@ ANONYMOUS = "anonymous"
 PAGE = "page"
 """What the header X-Histoseek says in requests of the page."""
 
+_REMEMBERED_S = 5.0
+_MOST_REMEMBERED = 4096
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _SAME_SITES = (None, "same-origin", "none")
 _ADVICE = "Send `Authorization: Bearer TOKEN`; `histoseek tokens add` makes one"
@@ -87,6 +95,43 @@ class Access:
             self._limiter.count_failed_login(address)
             raise Unauthorized("token", "unknown or revoked", _ADVICE)
         return token
+
+
+class CallerMemory:
+    """Who sent the last requests, for some seconds and only while the state stays as it is: a token that is revoked, or
+    a session that is ended, is no good from then on. Without a mark of the state nothing is remembered.
+
+    Heads are kept as digests. Safe to use from several threads.
+    """
+
+    def __init__(self, read_mark: Callable[[], int | None], clock: Clock = time.monotonic) -> None:
+        """read_mark: `State.read_mark`."""
+        self.read_mark = read_mark
+        self._clock = clock
+        self._callers: OrderedDict[bytes, tuple[int, float, Caller]] = OrderedDict()
+        self._guard = threading.Lock()
+
+    def recall(self, head: RequestHead) -> Caller | None:
+        """Who sent a request with the same head a moment ago."""
+        with self._guard:
+            mark, until, caller = self._callers.get(_digest(head), (None, 0.0, None))
+        return caller if mark is not None and until > self._clock() and mark == self.read_mark() else None
+
+    def keep(self, head: RequestHead, caller: Caller, mark: int | None) -> None:
+        """Remember who sent a request; mark: of the state before it was looked up there."""
+        if mark is None:
+            return
+        with self._guard:
+            digest = _digest(head)
+            self._callers[digest] = mark, self._clock() + _REMEMBERED_S, caller
+            self._callers.move_to_end(digest)
+            if len(self._callers) > _MOST_REMEMBERED:
+                self._callers.popitem(last=False)
+
+
+def _digest(head: RequestHead) -> bytes:
+    parts = (getattr(head, name) for name in RequestHead.__slots__)
+    return hashlib.sha256(repr((*parts,)).encode(errors="surrogatepass")).digest()
 
 
 def _to_caller(token: Token) -> Caller:

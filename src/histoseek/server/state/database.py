@@ -60,6 +60,10 @@ class State:
         """
         return self._engine.erase_deleted()
 
+    def read_mark(self) -> int | None:
+        """What is equal only while nobody writes into the state; None where asking costs as much as reading."""
+        return self._engine.read_mark()
+
     def check_readable(self) -> None:
         """Raise Overloaded when the database can't be read, or was taken away: what is written now would be lost."""
         self._engine.check_readable()

@@ -63,6 +63,9 @@ class StateEngine(Protocol):
     def erase_deleted(self) -> bool:
         """Let no byte of what was deleted or replaced stay in the database's files; False while others are at it."""
 
+    def read_mark(self) -> int | None:
+        """What is equal only while nobody writes; None where asking costs as much as reading."""
+
     def check_readable(self) -> None:
         """Raise Overloaded when the database can't be read."""
 

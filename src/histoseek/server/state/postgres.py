@@ -96,6 +96,9 @@ class PostgresEngine:
             finally:
                 self._local.connection = None
 
+    def read_mark(self) -> None:
+        """None: the server would have to be asked."""
+
     def erase_deleted(self) -> bool:
         """Write the tables anew; what the server's log and its backups hold goes with them."""
         self.holds_traces = True

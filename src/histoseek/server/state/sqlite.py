@@ -48,7 +48,8 @@ class SqliteEngine:
         self._path = folder / _FILE
         self._local = threading.local()
         self._connections: WeakSet[_Connection] = WeakSet()
-        self._guard = threading.Lock()
+        self._guard = threading.RLock()
+        self._watching: _Connection | None = None
         try:
             with self._lock_setup():
                 if self._migrate(migrations):
@@ -100,6 +101,12 @@ class SqliteEngine:
         self.holds_traces = bool(is_busy)
         return not is_busy
 
+    def read_mark(self) -> int | None:
+        """As SQLite counts what other connections write: the one that is asked does nothing else. A few us."""
+        with self._guard:
+            watching = self._watching = self._watching or self._connect()
+            return int(watching.execute("PRAGMA data_version").fetchone()[0])
+
     def check_readable(self) -> None:
         """Raise Overloaded when the database can't be read, or was taken away: what is written now would be lost."""
         self.read("SELECT 1")
@@ -119,6 +126,7 @@ class SqliteEngine:
         with self._guard:
             for connection in list(self._connections):
                 connection.close()
+            self._watching = None
         self._local = threading.local()
 
     def _get_connection(self) -> _Connection:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+import time
+from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import replace
 
@@ -23,6 +25,10 @@ THUMBNAIL_PX = range(16, 2049)
 _VERSION = 1
 """To be raised when other bytes are made of the same slide."""
 
+_BELIEVED_S = 1.0
+"""How long a file is believed to be as it was: then it is looked at again, which may take its time."""
+
+_MOST_STATES = 1024
 _PICTURES_BYTES = 2**30
 
 
@@ -38,12 +44,13 @@ class TileService:
     def __init__(self, max_open_slides: int, cache_mb: int) -> None:
         self._slides = OpenSlides(max_open_slides, _PICTURES_BYTES)
         self._cache = ByteCache(cache_mb * 2**20)
+        self._states: OrderedDict[SlideSource, tuple[str, float]] = OrderedDict()
+        self._guard = threading.Lock()
         self._decoding = threading.BoundedSemaphore(max(2, len(os.sched_getaffinity(0))))
 
     def compute_etag(self, source: SlideSource) -> str:
         """The value of an ETag header for what is shown of this slide, quotes included: another after it changed."""
-        state = f"{_VERSION}:{source.state()}"
-        return f'"{hashlib.sha256(state.encode()).hexdigest()[:32]}"'
+        return _make_etag(self._read_state(source))
 
     def describe(self, source: SlideSource, spacing_um_per_px: float) -> ImageInfo:
         """What a client needs to ask for tiles; the spacing is the archive's, which may know better than the file."""
@@ -52,17 +59,25 @@ class TileService:
 
     def make_tile(self, source: SlideSource, level: int, column: int, row: int) -> bytes:
         """A tile as a JPEG file. Raises NoSuchTile outside of the image."""
-        key = (source, source.state(), level, column, row)
+        key = (source, self._read_state(source), level, column, row)
         picture = self._cache.get(key)
         if picture is not None:
             return picture
         with self._slides.use(source) as image:
             stored = image.read_stored_jpeg(level, column, row)
             if stored is not None:
+                self._cache.put(key, stored)
                 return stored
             if level <= image.overview_level:
                 image.prepare(self._decoding)
             return self._make(key, lambda: jpeg.encode(image.read_tile(level, column, row)))
+
+    def recall_tile(self, source: SlideSource, level: int, column: int, row: int) -> tuple[str, bytes] | None:
+        """A tile with its ETag, where it is in memory and the file was looked at a moment ago: nothing is read."""
+        with self._guard:
+            state, until = self._states.get(source, ("", 0.0))
+        picture = self._cache.get((source, state, level, column, row)) if until > time.monotonic() else None
+        return (_make_etag(state), picture) if picture is not None else None
 
     def make_thumbnail(self, source: SlideSource, px: int) -> bytes:
         """The whole slide as a JPEG file with its longer edge as given. Raises InputError outside of THUMBNAIL_PX."""
@@ -92,12 +107,24 @@ class TileService:
     def forget(self, source: SlideSource) -> None:
         """Close a slide, and forget all that was made of it."""
         self._slides.drop(source)
+        with self._guard:
+            self._states.pop(source, None)
         self._cache.drop(lambda key: isinstance(key, tuple) and key[0] == source)
 
     def close(self) -> None:
         """Close all slides, those in use after their last reader, and free the memory."""
         self._slides.close()
         self._cache.clear()
+
+    def _read_state(self, source: SlideSource) -> str:
+        """What tells the file's content from others, as it is now."""
+        state = source.state()
+        with self._guard:
+            self._states[source] = state, time.monotonic() + _BELIEVED_S
+            self._states.move_to_end(source)
+            while len(self._states) > _MOST_STATES:
+                self._states.popitem(last=False)
+        return state
 
     def _make(self, key: Hashable, make: Callable[[], bytes]) -> bytes:
         with self._decoding:
@@ -106,3 +133,7 @@ class TileService:
             picture = self._cache.get(key) or make()
         self._cache.put(key, picture)
         return picture
+
+
+def _make_etag(state: str) -> str:
+    return f'"{hashlib.sha256(f"{_VERSION}:{state}".encode()).hexdigest()[:32]}"'

@@ -25,7 +25,7 @@ from histoseek.archive.stores.lance.recovery import (
     show_table,
 )
 from histoseek.archive.stores.lance.table import TableStore
-from histoseek.archive.stores.lance.versions import Fragment, list_files
+from histoseek.archive.stores.lance.versions import Fragment, list_files, list_versions
 from histoseek.errors import OutdatedSnapshot
 from histoseek.files import fsync_path, make_folder
 
@@ -112,6 +112,11 @@ class LanceStore(TableStore):
         if self._version not in times:
             raise OutdatedSnapshot(self._folder.parent)
         return f"{self._version}@{times[self._version].timestamp()}"
+
+    def _latest(self) -> int:
+        """By the names of the table's manifests, which the engine goes by: asking it takes a hundred times as long."""
+        newest = 0 if self._stays else max(list_versions(self._shown.folder), default=0)
+        return newest or super()._latest()
 
     def stats(self) -> StoreStats:
         """Rows, bytes, versions."""
