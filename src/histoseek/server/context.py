@@ -113,12 +113,7 @@ class Context:
             uploads=uploads,
             kept_slides=kept_slides,
             jobs=jobs,
-            supervisor=Supervisor(
-                jobs,
-                lambda job, on_progress: uploads.encode(job, archives.get(job.archive), on_progress),
-                kept_slides.release_job,
-                settings.state / _TEMPORARY_FOLDER,
-            ),
+            supervisor=_make_supervisor(settings, archives, uploads, kept_slides, jobs),
             feedback=FeedbackStore(state),
             collections=CollectionStore(state),
             saved_searches=SavedSearchStore(state),
@@ -210,6 +205,21 @@ class Context:
         tile = self.tiles.make_tile(source, level, column, row)
         self.metrics.count_tile(time.perf_counter() - began)
         return tile
+
+
+def _make_supervisor(
+    settings: ServerSettings,
+    archives: ArchiveRegistry,
+    uploads: UploadedSlides,
+    kept_slides: KeptSlides,
+    jobs: JobStore,
+) -> Supervisor:
+    return Supervisor(
+        jobs,
+        lambda job, on_progress: uploads.encode(job, archives.get(job.archive), on_progress),
+        kept_slides.release_job,
+        settings.state / _TEMPORARY_FOLDER,
+    )
 
 
 def _read_mark(entry: ArchiveEntry) -> Hashable | None:
