@@ -304,10 +304,7 @@ class ArchiveFolder:
         return self._now().space
 
     def read_mark(self) -> ArchiveMark:
-        """What is equal only while nothing changes that what was computed of the archive depends on; some 0.1 ms.
-
-        Raises ArchiveError, OSError while it can't be told.
-        """
+        """What is equal only while nothing changes that answers depend on; raises ArchiveError, OSError."""
         return self._now().read_mark()
 
     def __len__(self) -> int:
