@@ -440,10 +440,8 @@ class ArchiveFolder:
                 pass
 
     def use_recipe(self, recipe: Recipe) -> None:
-        """Make bags differently from now on; the embedding space must stay the same.
-
-        Raises SpaceMismatch for another encoder or spacing, ArchiveError for a snapshot.
-        """
+        """Make bags differently from now on, in the same embedding space; raises SpaceMismatch for another encoder or
+        spacing, ArchiveError for a snapshot."""
         self.require_writable()
         require_spacings(recipe)
         for part, mine, other in self.recipe.list_other_spaces(recipe):
