@@ -33,6 +33,15 @@ from histoseek.rest.queries import DifferentialRequest, ExplainRequest, PhrasesR
 from histoseek.rest.results import DifferentialResponse, ExplainResponse, PhrasesResponse, SearchResponse
 from histoseek.rest.saved_searches import NewsSeen, SavedSearch, SavedSearchContent, SavedSearchName, SearchNews
 from histoseek.rest.texts import ReportText
+from histoseek.rest.uploads import (
+    FileToSend,
+    OfferedFile,
+    OpenUpload,
+    PlanRequest,
+    UploadOpening,
+    UploadPart,
+    UploadPlan,
+)
 from histoseek.rest.workspace import (
     Collection,
     CollectionContent,
@@ -173,15 +182,52 @@ class Client:
         return self._get(Map, f"{_make_archive_path(archive)}/map", label=label)
 
     def upload(self, path: Path, spacing_um_per_px: float | None = None) -> Upload:
-        """Upload a slide to search with; raises SlideNotFound."""
+        """Upload a slide to search with, of MIRAX with its folder; raises SlideNotFound."""
         if not path.is_file():
             raise SlideNotFound(path)
+        if path.suffix.lower() == ".mrxs":
+            folder = path.with_suffix("")
+            parts = {f"{folder.name}/{file.name}": file for file in sorted(folder.glob("*")) if file.is_file()}
+            return self.upload_files({path.name: path, **parts}, spacing_um_per_px)
         with path.open("rb") as file:
             chunks = iter(lambda: file.read(_CHUNK), b"")
             response = self._request(
                 "POST", "/uploads", content=chunks, filename=path.name, spacing_um_per_px=spacing_um_per_px
             )
         return _parse(Upload, response)
+
+    def upload_files(self, files: Mapping[str, Path], spacing_um_per_px: float | None = None) -> Upload:
+        """Upload a slide in several files, by their names with folders, such as a MIRAX slide or a DICOM series."""
+        opened = self.open_upload({name: path.stat().st_size for name, path in files.items()}, spacing_um_per_px)
+        for part, path in zip(opened.files, files.values(), strict=True):
+            with path.open("rb") as file:
+                self.send_part(opened.upload_id, part.number, iter(lambda: file.read(_CHUNK), b""))
+        return self.complete_upload(opened.upload_id)
+
+    def plan_uploads(self, names: Sequence[str]) -> UploadPlan:
+        """Which files make which slides, and which reports go with them, by their names with folders."""
+        request = PlanRequest(files=tuple(OfferedFile(name=name) for name in names))
+        return self._send(UploadPlan, "POST", "/uploads/plan", request)
+
+    def open_upload(self, sizes: Mapping[str, int], spacing_um_per_px: float | None = None) -> OpenUpload:
+        """Begin an upload of one slide in files of these names and sizes in bytes."""
+        files = tuple(FileToSend(name=name, bytes=size) for name, size in sizes.items())
+        return self._send(
+            OpenUpload, "POST", "/uploads/open", UploadOpening(files=files, spacing_um_per_px=spacing_um_per_px)
+        )
+
+    def get_open_upload(self, upload_id: str) -> OpenUpload:
+        """How much of each file has arrived: where `send_part` goes on."""
+        return self._get(OpenUpload, f"{_make_upload_path(upload_id)}/files")
+
+    def send_part(self, upload_id: str, number: int, content: bytes | Iterator[bytes], offset: int = 0) -> UploadPart:
+        """Send a file of an upload, or its next piece; offset: how many bytes have arrived."""
+        path = f"{_make_upload_path(upload_id)}/files/{number}"
+        return _parse(UploadPart, self._request("PUT", path, content=content, offset=offset))
+
+    def complete_upload(self, upload_id: str) -> Upload:
+        """Let the server look at a slide whose files have all arrived."""
+        return _parse(Upload, self._request("POST", f"{_make_upload_path(upload_id)}/complete"))
 
     def read_report(self, path: Path) -> ReportText:
         """The text of a PDF or text file without identifiers; raises FileNotFoundError."""

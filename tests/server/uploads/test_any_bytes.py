@@ -17,8 +17,8 @@ from PIL import Image
 from histoseek.encoders.recipe import Recipe
 from histoseek.sandbox.child_setup import ChildLimits
 from histoseek.server.uploads.errors import RefusedSlide, SandboxFailure
+from histoseek.server.uploads.file_names import UPLOAD_SUFFIXES
 from histoseek.server.uploads.sandbox import Sandbox, SandboxLimits
-from histoseek.server.uploads.upload_store import UPLOAD_SUFFIXES
 
 _FEW = settings(max_examples=25, derandomize=True, suppress_health_check=list(HealthCheck))
 _LIMITS = ChildLimits(2**30, 5.0, 10.0)

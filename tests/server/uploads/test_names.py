@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from histoseek.server.uploads.errors import UnknownFormat
-from histoseek.server.uploads.upload_store import UPLOAD_SUFFIXES, make_display_name, require_suffix
+from histoseek.server.uploads.file_names import UPLOAD_SUFFIXES, make_display_name, require_suffix
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ from histoseek.server.routes.image_responses import (
 )
 from histoseek.server.routes.jobs import to_job
 from histoseek.server.tiles.region import RegionPicture
+from histoseek.server.uploads.errors import SandboxBusy
 from histoseek.server.uploads.upload_store import StoredUpload
 
 router = APIRouter(prefix="/uploads", tags=["uploads"])
@@ -61,25 +62,29 @@ async def upload(
     with incoming:
         await write_body(request, incoming.write)
         stored = await run_in_threadpool(incoming.finish)
-    return _to_upload(await run_in_threadpool(context.uploads.inspect, stored))
+    try:
+        return to_upload(await run_in_threadpool(context.uploads.inspect, stored))
+    except SandboxBusy:
+        await run_in_threadpool(context.uploads.store.delete, stored.upload_id, caller.name)
+        raise
 
 
 @router.get("")
 def list_uploads(context: InContext, caller: Reader) -> tuple[Upload, ...]:
     """Your uploads, the newest first."""
-    return tuple(_to_upload(upload) for upload in context.uploads.store.list(caller.name) if upload.facts)
+    return tuple(to_upload(upload) for upload in context.uploads.store.list(caller.name) if upload.facts)
 
 
 @router.get("/{upload_id}")
 def get_upload(context: InContext, caller: Reader, upload_id: UploadIdInPath) -> Upload:
     """One upload."""
-    return _to_upload(context.uploads.get(upload_id, caller.name))
+    return to_upload(context.uploads.get(upload_id, caller.name))
 
 
 @router.delete("/{upload_id}", status_code=204)
 def delete_upload(context: InContext, caller: Reader, upload_id: UploadIdInPath) -> None:
-    """Delete an upload before it expires."""
-    context.uploads.store.delete(upload_id, caller.name)
+    """Delete an upload before it expires, or give up one that is being sent."""
+    context.uploads.delete(upload_id, caller.name)
 
 
 @router.post("/{upload_id}/encode", status_code=202)
@@ -118,7 +123,7 @@ def get_upload_region(
 @router.get("/{upload_id}/image")
 def get_upload_image(context: InContext, caller: Viewer, upload_id: UploadIdInPath) -> ImageInfo:
     """What a viewer needs to show the slide by Deep Zoom tiles."""
-    return _to_upload(context.uploads.get(upload_id, caller.name)).image
+    return to_upload(context.uploads.get(upload_id, caller.name)).image
 
 
 @router.get("/{upload_id}/image.dzi", response_class=XmlResponse)
@@ -149,7 +154,8 @@ def _make_tag(upload: StoredUpload) -> str:
     return f'"{upload.upload_id}"'
 
 
-def _to_upload(upload: StoredUpload) -> Upload:
+def to_upload(upload: StoredUpload) -> Upload:
+    """An upload as the API shows it."""
     return Upload(
         upload_id=upload.upload_id,
         name=upload.name,

@@ -51,6 +51,9 @@ CONTENT_SECURITY_POLICY = "; ".join(
     )
 )
 
+_PART = re.compile(rf"{UPLOADS}/[0-9a-f]{{32}}/files/\d{{1,5}}")
+_COMPLETE = re.compile(rf"{UPLOADS}/[0-9a-f]{{32}}/complete")
+
 _ALWAYS = (
     ("Content-Security-Policy", CONTENT_SECURITY_POLICY),
     ("X-Content-Type-Options", "nosniff"),
@@ -133,7 +136,7 @@ class Guard:
     def _make_deadline(self, scope: Scope) -> Deadline:
         """When work for a request ends: soon, but for uploads, and when the connection that it came by is gone."""
         deadline: Deadline = (scope.get("extensions") or {}).get(DEADLINE) or Deadline()
-        if not (_is_upload(scope) or scope["path"] == TEXTS):
+        if not _is_long(scope):
             deadline.limit(self._work_s)
         return deadline
 
@@ -199,7 +202,16 @@ def _choose_request_id(headers: Headers) -> str:
 
 
 def _is_upload(scope: Scope) -> bool:
+    """Whether a request sends a slide, or a piece of one."""
+    if scope["method"] == "PUT":
+        return _PART.fullmatch(scope["path"]) is not None
     return scope["method"] == "POST" and scope["path"] == UPLOADS
+
+
+def _is_long(scope: Scope) -> bool:
+    """Whether a request waits for a slide or a report to arrive, or to be opened."""
+    is_opened = scope["path"] == TEXTS or _COMPLETE.fullmatch(scope["path"])
+    return _is_upload(scope) or (scope["method"] == "POST" and bool(is_opened))
 
 
 def protect_response(headers: MutableHeaders, path: str) -> None:

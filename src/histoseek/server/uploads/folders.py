@@ -17,7 +17,8 @@ PART, GONE = ".part", ".gone"
 """Endings of the folders of uploads in the making, and of those being deleted."""
 
 _ID = re.compile(r"[0-9a-f]{32}")
-_STEM = "slide"
+STEM = "slide"
+"""What an uploaded slide is called on the disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +31,20 @@ class UploadFolder:
     @property
     def file(self) -> Path:
         """The uploaded file: of its name only the suffix is the user's."""
-        return self.folder / f"{_STEM}{self.record.suffix}"
+        return self.folder / f"{STEM}{self.record.suffix}"
 
     @property
     def to_come_bytes(self) -> int:
         """What is claimed and not yet written."""
-        written = 0
-        with suppress(OSError):
-            written = self.file.stat().st_size
-        return max(0, self.record.claimed_bytes - written)
+        files = [self.folder / part.place for part in self.record.parts] or [self.file]
+        return max(0, self.record.claimed_bytes - sum(map(count_bytes, files)))
+
+
+def count_bytes(file: Path) -> int:
+    """The size of a file; 0 where it isn't there."""
+    with suppress(OSError):
+        return file.stat().st_size
+    return 0
 
 
 def is_upload_id(text: str) -> bool:

@@ -18,7 +18,7 @@ from histoseek.server.jobs.job_spec import parse_spec
 from histoseek.server.jobs.job_store import JobStore, StoredJob
 from histoseek.server.state.database import State
 from histoseek.server.state.engine import Row
-from histoseek.server.uploads.folders import GONE, PART, is_upload_id
+from histoseek.server.uploads.folders import GONE, PART, STEM, is_upload_id
 from histoseek.server.uploads.upload_store import StoredUpload
 from histoseek.slides.sources.file import FileSource
 
@@ -61,19 +61,15 @@ class KeptSlides:
             self._note(entry, ids, -1)
 
     def copy(self, upload: StoredUpload, has_private_name: bool) -> Path:
-        """Copy an upload so that its file is there whole or not at all; its path. To be called within `keep`."""
+        """Copy an upload so that its first file is there when all others are; its path. To be called within `keep`."""
         folder = (self.folder or Path()).absolute() / upload.upload_id
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         suffix = upload.path.suffix
         stem = derive_id(FileSource(upload.path).fingerprint()) if has_private_name else make_stem(upload.name)
         file = folder / f"{stem}{suffix}"
-        if not file.exists():
-            part = file.with_name(f"{stem}.{secrets.token_hex(4)}{PART}")
-            try:
-                shutil.copyfile(upload.path, part)
-                part.replace(file)
-            finally:
-                part.unlink(missing_ok=True)
+        for place in upload.further:
+            _copy_once(upload.folder / place, folder / f"{stem}{place.removeprefix(STEM)}")
+        _copy_once(upload.path, file)
         return file
 
     def release(self, upload_ids: Collection[str]) -> None:
@@ -92,7 +88,7 @@ class KeptSlides:
         self._drop_unlisted(None)
         for path in self.folder.glob(f".*{GONE}"):
             shutil.rmtree(path, ignore_errors=True)
-        for path in self.folder.glob(f"*/*{PART}"):
+        for path in self.folder.rglob(f"*{PART}"):
             with suppress(FileNotFoundError):
                 if self.clock() - path.stat().st_mtime > _GRACE_S:
                     path.unlink()
@@ -136,6 +132,19 @@ class KeptSlides:
         upload_id, archive = row["upload_id"], str(row["archive"])
         is_pending = bool(row["pending"]) and self.clock() - float(str(row["since"])) < _GRACE_S
         return upload_id in waiting or is_pending or archive not in listed or upload_id in listed[archive]
+
+
+def _copy_once(source: Path, target: Path) -> None:
+    """Copy a file so that it is there whole or not at all."""
+    if target.exists():
+        return
+    target.parent.mkdir(mode=0o700, exist_ok=True)
+    part = target.with_name(f"{secrets.token_hex(8)}{PART}")
+    try:
+        shutil.copyfile(source, part)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def find_upload_id(uri: str) -> str | None:

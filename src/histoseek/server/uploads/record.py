@@ -15,8 +15,20 @@ _NAME = "upload.json"
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A file of an upload that comes file by file: its display name, its place below the upload's folder, its size."""
+
+    name: str
+    place: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
-    """Whose a file is, its display name and suffix; claimed_bytes: set aside for it, its size once it is complete."""
+    """Whose a file is, its display name and suffix; claimed_bytes: set aside for it, its size once it is complete.
+
+    parts: of an upload that comes file by file, in the order in which they were named; none of a single file.
+    """
 
     owner: str
     name: str
@@ -25,6 +37,7 @@ class Record:
     claimed_bytes: int
     spacing_um_per_px: float | None
     facts: SlideFacts | None
+    parts: tuple[Part, ...] = ()
 
 
 def write_record(folder: Path, record: Record) -> None:

@@ -40,6 +40,8 @@ from histoseek.server.uploads.messages import (
     send,
 )
 from histoseek.server.uploads.slide_facts import LONGEST_PX, LevelFacts, SlideFacts
+from histoseek.server.uploads.slide_files import DICOM
+from histoseek.slides.readers.dicom_series import find_series_uid
 from histoseek.slides.slide import Slide, open_slide
 from histoseek.slides.sources.file import FileSource
 
@@ -99,6 +101,7 @@ class UploadReader:
         return self._encode(request)
 
     def _describe(self, request: DescribeRequest) -> SlideFacts:
+        _require_one_series(request.path)
         slide = self._open(request.path)
         if slide.slide.size.longer_edge > LONGEST_PX:
             raise UnreadableSlide(request.path, f"its longer edge of {slide.slide.size.longer_edge} px is too long")
@@ -159,6 +162,15 @@ class UploadReader:
         slide = self._slides.pop(path, None)
         if slide is not None:
             slide.image.close()
+
+
+def _require_one_series(path: Path) -> None:
+    """Raise UnreadableSlide for DICOM files of several series: of all but one nothing would be seen."""
+    others = sorted(path.parent.glob(f"{path.stem}_*{DICOM}")) if path.suffix == DICOM else []
+    series = {find_series_uid(file) for file in (path, *others)} if others else set()
+    if len(series) > 1:
+        what = f"its files are of {len(series)} DICOM series; each belongs into a folder of its own"
+        raise UnreadableSlide(path, what)
 
 
 def _read_text(path: Path) -> str:

@@ -12,7 +12,6 @@ import os
 import secrets
 import shutil
 import time
-import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -28,6 +27,7 @@ from histoseek.server.errors import NotFound, TooSlow
 from histoseek.server.jobs.job_spec import hide_person_name
 from histoseek.server.settings import UploadLimits
 from histoseek.server.uploads.errors import IncompleteUpload, QuotaExceeded, StorageFull, UnknownFormat, UploadTooLarge
+from histoseek.server.uploads.file_names import make_display_name, require_suffix
 from histoseek.server.uploads.folders import (
     GONE,
     PART,
@@ -39,7 +39,6 @@ from histoseek.server.uploads.folders import (
 )
 from histoseek.server.uploads.record import Record, read_record, write_record
 from histoseek.server.uploads.slide_facts import SlideFacts
-from histoseek.slides.readers.base import SUFFIXES
 from histoseek.slides.sources.file import FileSource
 
 RESERVE_BYTES = 2 * 2**30
@@ -51,20 +50,13 @@ _CLAIM_BYTES = 64 * 2**20
 _IDLE_S = 900.0
 """A half-written upload that got no byte for this long is given up."""
 
+RESUMABLE_S = 3600.0
+"""As before, of one that is sent in parts: whoever lost the network may go on."""
+
 _FULL = (errno.ENOSPC, errno.EDQUOT)
-
-_MULTI_FILE_SUFFIXES = frozenset((".mrxs", ".vms", ".vmu"))
-
-UPLOAD_SUFFIXES = SUFFIXES - _MULTI_FILE_SUFFIXES
-"""Formats that keep a slide in one file."""
 
 REPORT_SUFFIXES = TEXT_SUFFIXES | {".pdf"}
 """Formats of reports of one text."""
-
-_MAX_LENGTH = 120
-
-_HIDDEN_CATEGORIES = ("C", "Zl", "Zp")
-"""Unicode categories: control and format characters (such as those that turn a text's direction), line ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +64,7 @@ class StoredUpload:
     """An uploaded file: where it lies, the name to show, its size, and times in s since 1970.
 
     folder: of it alone, for what is made from it, and deleted with it; spacing_um_per_px: given with it or found in it;
-    facts: None until it was inspected.
+    facts: None until it was inspected; further: where the slide's other files lie, beside the first.
     """
 
     upload_id: str
@@ -84,6 +76,7 @@ class StoredUpload:
     expires_s: float
     spacing_um_per_px: float | None
     facts: SlideFacts | None
+    further: tuple[str, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -134,7 +127,7 @@ class UploadStore:
         name = hide_person_name(make_display_name(filename))
         record = Record(owner, name, suffix, self._clock(), 0, spacing_um_per_px, None)
         try:
-            with _translate_disk_errors():
+            with translate_disk_errors():
                 folder.mkdir(mode=0o700)
                 self.claim(folder, record, expected_bytes or 0)
                 return IncomingUpload(self, folder, record, expected_bytes)
@@ -204,7 +197,7 @@ class UploadStore:
 
     def delete(self, upload_id: str, owner: str) -> None:
         """Delete an upload and all that was made from it; raises NotFound."""
-        _remove(self.get(upload_id, owner).folder)
+        remove_folder(self.get(upload_id, owner).folder)
 
     def delete_content(self, file_fingerprint: str) -> frozenset[str]:
         """Delete all uploads of one content, whoever owns them; their ids."""
@@ -212,7 +205,7 @@ class UploadStore:
         for found in find_uploads(self._folder):
             with suppress(SlideError):
                 if found.folder.suffix != PART and FileSource(found.file).fingerprint() == file_fingerprint:
-                    _remove(found.folder)
+                    remove_folder(found.folder)
                     deleted.add(found.folder.name)
         return frozenset(deleted)
 
@@ -222,12 +215,14 @@ class UploadStore:
         count = 0
         for folder in list_folders(self._folder):
             if folder.suffix in (PART, GONE):
-                if folder.suffix == GONE or now - _find_last_write_s(folder) > _IDLE_S:
+                record = read_record(folder)
+                idle_s = RESUMABLE_S if record is not None and record.parts else _IDLE_S
+                if folder.suffix == GONE or now - _find_last_write_s(folder) > idle_s:
                     shutil.rmtree(folder, ignore_errors=True)
                 continue
             record = read_record(folder)
             if record is None or self._is_expired(record, now):
-                _remove(folder)
+                remove_folder(folder)
                 count += 1
         return count
 
@@ -250,6 +245,7 @@ class UploadStore:
             expires_s=record.created_s + self._limits.keep_s,
             spacing_um_per_px=record.spacing_um_per_px,
             facts=record.facts,
+            further=tuple(part.place for part in record.parts if part.place != folder_record.file.name),
         )
 
     def _is_expired(self, record: Record, now: float) -> bool:
@@ -297,9 +293,9 @@ class IncomingUpload:
         if wanted_bytes > self._claimed_bytes:
             if self._expected_bytes is not None:
                 raise IncompleteUpload(self._expected_bytes, wanted_bytes)
-            with _translate_disk_errors():
+            with translate_disk_errors():
                 self._claim(wanted_bytes)
-        with _translate_disk_errors():
+        with translate_disk_errors():
             view = memoryview(chunk)
             while view:
                 view = view[self._file.write(view) :]
@@ -312,7 +308,7 @@ class IncomingUpload:
         """
         if self._written_bytes != (self._expected_bytes or self._written_bytes) or not self._written_bytes:
             raise IncompleteUpload(self._expected_bytes or 0, self._written_bytes)
-        with _translate_disk_errors():
+        with translate_disk_errors():
             os.fsync(self._file.fileno())
             self._file.close()
             stored = self._store.publish(self._folder, replace(self._record, claimed_bytes=self._written_bytes))
@@ -329,7 +325,7 @@ class IncomingUpload:
 
 
 @contextmanager
-def _translate_disk_errors() -> Iterator[None]:
+def translate_disk_errors() -> Iterator[None]:
     """Turn a full disk into StorageFull, and an upload that was swept away meanwhile into TooSlow."""
     try:
         yield
@@ -341,7 +337,7 @@ def _translate_disk_errors() -> Iterator[None]:
         raise
 
 
-def _remove(folder: Path) -> None:
+def remove_folder(folder: Path) -> None:
     """Take a folder out of sight at once, then delete it."""
     target = folder.with_suffix(GONE)
     with suppress(OSError):
@@ -353,24 +349,5 @@ def _find_last_write_s(folder: Path) -> float:
     """When something in a folder was last written, s since 1970."""
     times = [0.0]
     with suppress(OSError):
-        times += [path.stat().st_mtime for path in (folder, *folder.iterdir())]
+        times += [path.stat().st_mtime for path in (folder, *folder.rglob("*"))]
     return max(times)
-
-
-def require_suffix(filename: str) -> str:
-    """The ending of a file's name, in small letters; raises UnknownFormat for none of UPLOAD_SUFFIXES."""
-    suffix = PurePosixPath(make_display_name(filename)).suffix.lower()
-    if suffix not in UPLOAD_SUFFIXES:
-        raise UnknownFormat(tuple(sorted(UPLOAD_SUFFIXES)))
-    return suffix
-
-
-def make_display_name(filename: str) -> str:
-    """A file's name as it may be shown: its last part, no control characters, at most 120 characters."""
-    last = filename.replace("\\", "/").rpartition("/")[2]
-    name = "".join(letter for letter in last if not unicodedata.category(letter).startswith(_HIDDEN_CATEGORIES)).strip()
-    if len(name) > _MAX_LENGTH:
-        stem, dot, suffix = name.rpartition(".")
-        ending = f"{dot}{suffix}" if stem and len(suffix) < _MAX_LENGTH // 2 else ""
-        name = name[: _MAX_LENGTH - len(ending)] + ending
-    return name or "slide"

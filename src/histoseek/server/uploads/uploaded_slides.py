@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -21,7 +22,8 @@ from histoseek.server.telemetry import Metrics
 from histoseek.server.tiles.cache import ByteCache
 from histoseek.server.tiles.region import RegionPicture
 from histoseek.server.tiles.tile_grid import ImageInfo
-from histoseek.server.uploads.errors import SandboxFailure
+from histoseek.server.uploads.errors import SandboxBusy, SandboxFailure
+from histoseek.server.uploads.open_uploads import OpenUploads
 from histoseek.server.uploads.sandbox import Sandbox, SandboxLimits
 from histoseek.server.uploads.upload_queries import Encodings, UploadQueries
 from histoseek.server.uploads.upload_store import IncomingUpload, StoredUpload, UploadStore
@@ -38,6 +40,7 @@ class UploadedSlides:
     """Uploads of all owners, and the sandbox in which they are opened."""
 
     store: UploadStore
+    opened: OpenUploads
     sandbox: Sandbox
     encodings: Encodings
     metrics: Metrics
@@ -50,7 +53,8 @@ class UploadedSlides:
         store = UploadStore(settings.state / _FOLDER, settings.uploads)
         limits = SandboxLimits.from_upload_limits(settings.uploads)
         sandbox = Sandbox(store.folder, limits, settings.require_sandbox)
-        return cls(store, sandbox, Encodings(sandbox), metrics, ByteCache(_PICTURES_BYTES), threading.Event())
+        opened = OpenUploads(store, time.time)
+        return cls(store, opened, sandbox, Encodings(sandbox), metrics, ByteCache(_PICTURES_BYTES), threading.Event())
 
     def start(self) -> None:
         """Begin to delete what has expired, and make ready to open what comes."""
@@ -62,9 +66,14 @@ class UploadedSlides:
         self.sandbox.close()
 
     def inspect(self, stored: StoredUpload) -> StoredUpload:
-        """A new upload with what is in it; one that can't be opened is deleted. Raises RefusedSlide, SandboxFailure."""
+        """A new upload with what is in it; one that can't be opened is deleted.
+
+        Raises RefusedSlide, SandboxFailure, and SandboxBusy for one that is to be inspected again.
+        """
         try:
             facts = self.sandbox.describe(stored.path, stored.spacing_um_per_px, stored.name)
+        except SandboxBusy:
+            raise
         except HistoseekError as error:
             self.store.delete(stored.upload_id, stored.owner)
             self.metrics.count_upload("refused")
@@ -72,6 +81,21 @@ class UploadedSlides:
             raise
         self.metrics.count_upload("kept")
         return self.store.keep_facts(stored, facts)
+
+    def complete(self, upload_id: str, owner: str) -> StoredUpload:
+        """An upload whose files have all come, inspected; raises as `inspect`, and IncompleteUpload."""
+        try:
+            stored = self.opened.complete(upload_id, owner)
+        except NotFound:
+            stored = self.store.get(upload_id, owner)
+        return stored if stored.facts else self.inspect(stored)
+
+    def delete(self, upload_id: str, owner: str) -> None:
+        """Delete an upload, or give up one in the making; raises NotFound."""
+        try:
+            self.opened.delete(upload_id, owner)
+        except NotFound:
+            self.store.delete(upload_id, owner)
 
     def get(self, upload_id: str, owner: str) -> StoredUpload:
         """An upload that was inspected; raises NotFound."""
