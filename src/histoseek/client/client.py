@@ -47,7 +47,10 @@ from histoseek.rest.workspace import (
     CollectionContent,
     CollectionSharing,
     EncodeRequest,
+    FileToIndex,
     Health,
+    ImportFile,
+    ImportListing,
     Job,
     JobRequest,
     Judgement,
@@ -264,9 +267,24 @@ class Client:
         """Encode an upload as an archive needs it."""
         return self._send(Job, "POST", f"{_make_upload_path(upload_id)}/encode", EncodeRequest(archive=archive))
 
-    def index(self, archive: str, uploads: Sequence[UploadToIndex] = ()) -> Job:
-        """Index uploads, or all of the server's import folder."""
-        return self._send(Job, "POST", f"{_make_archive_path(archive)}/jobs", JobRequest(uploads=tuple(uploads)))
+    def index(self, archive: str, uploads: Sequence[UploadToIndex] = (), files: Sequence[FileToIndex] = ()) -> Job:
+        """Index uploads and files of the server's import folder or, without either, all of that folder."""
+        request = JobRequest(uploads=tuple(uploads), files=tuple(files))
+        return self._send(Job, "POST", f"{_make_archive_path(archive)}/jobs", request)
+
+    def list_import_folder(self, archive: str) -> Iterator[ImportFile]:
+        """The slides in the server's import folder, by name, and which of them the archive has."""
+        after: str | None = None
+        while True:
+            page = self._get(ImportListing, f"{_make_archive_path(archive)}/import", after=after, limit=500)
+            yield from page.items
+            after = page.next
+            if after is None:
+                return
+
+    def retry_job(self, job_id: str) -> Job:
+        """Index the files of the import folder again that a job did not take in."""
+        return _parse(Job, self._request("POST", f"/jobs/{quote(job_id, safe='')}/retry"))
 
     def list_jobs(self) -> tuple[Job, ...]:
         """Your jobs, the newest first."""

@@ -74,8 +74,20 @@ class UploadToIndex(Request):
     report: Annotated[str, Field(max_length=200_000)] | None = None
 
 
+class FileToIndex(Request):
+    """A slide of the server's import folder to index, by its name below it; slide_id: by default the file's name.
+
+    What is said here of a file stands in place of the folder's tables (metadata.csv, reports.csv).
+    """
+
+    name: Annotated[str, Field(min_length=1, max_length=1000)]
+    slide_id: SlideId | None = None
+    metadata: dict[str, Value] = Field(default_factory=dict, max_length=100)
+    report: Annotated[str, Field(max_length=200_000)] | None = None
+
+
 class JobRequest(Request):
-    """Index uploads or, without any, everything in the server's import folder."""
+    """Index uploads, files of the server's import folder, or, without either, everything in that folder."""
 
     model_config = make_example_config(
         {},
@@ -92,14 +104,39 @@ class JobRequest(Request):
     )
 
     uploads: tuple[UploadToIndex, ...] = Field(default=(), max_length=100)
+    files: tuple[FileToIndex, ...] = Field(default=(), max_length=1000)
+
+
+class ImportFile(Response):
+    """A slide in the server's import folder: its name below it, bytes, when it was last changed; slide_id: what it is
+    called in the archive, null when that has it not; refused: why one of your jobs did not take it in."""
+
+    name: str
+    bytes: int
+    changed: datetime
+    slide_id: str | None
+    refused: str | None
+
+
+class ImportListing(Response):
+    """A page of the import folder by name; next: the cursor of the next page; total: how many slides lie there.
+
+    is_cut: the folder holds more than is looked at; the rest is not listed.
+    """
+
+    items: tuple[ImportFile, ...]
+    next: str | None
+    total: int
+    is_cut: bool
 
 
 class JobRefusal(Response):
-    """A slide that was not taken in, and why."""
+    """A slide that was not taken in, and why; file: its name in the import folder, if it lies there."""
 
     name: str
     error: str
     reason: str
+    file: str | None = None
 
 
 class EncodeRequest(Request):
@@ -114,7 +151,8 @@ class Job(Response):
     """Long work: slides are indexed, an uploaded one is encoded (upload_id), or what was removed is erased.
 
     done and total count slides, or tiles when encoding; part: the current step as text; refused: names of slides that
-    were not taken in, and why; passed_over: how many files and folders were passed over, by reason.
+    were not taken in, and why; passed_over: how many files and folders were passed over, by reason; per_minute,
+    seconds_left: how fast a running job goes on, and how long it will take at that rate.
     """
 
     job_id: str
@@ -135,6 +173,8 @@ class Job(Response):
     warnings: tuple[str, ...]
     passed_over: dict[str, int] = Field(default_factory=dict)
     error: str | None
+    per_minute: float | None = None
+    seconds_left: float | None = None
 
 
 class Judgement(Request):

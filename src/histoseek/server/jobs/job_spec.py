@@ -28,6 +28,11 @@ class NewSlide:
     report: str | None
 
     @property
+    def is_plain(self) -> bool:
+        """Whether nothing is said of it beside its file."""
+        return not self.metadata and self.report is None
+
+    @property
     def upload_id(self) -> str:
         """Of the upload that it was: the name of its folder."""
         return self.file.parent.name

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Literal
@@ -25,11 +26,12 @@ _STALE_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class StoredRefusal:
-    """A slide that was not taken in, by its name."""
+    """A slide that was not taken in, by its name; file: its name below the import folder, if it lies there."""
 
     name: str
     error: str
     reason: str
+    file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,21 @@ class Outcome:
     refused: tuple[StoredRefusal, ...] = ()
     warnings: tuple[str, ...] = ()
     passed_over: Mapping[str, int] = field(default_factory=dict)
+
+
+def add_outcomes(outcomes: Sequence[Outcome]) -> Outcome:
+    """What several runs did together."""
+    passed_over: Counter[str] = Counter()
+    for outcome in outcomes:
+        passed_over.update(outcome.passed_over)
+    return Outcome(
+        added=sum(outcome.added for outcome in outcomes),
+        updated=sum(outcome.updated for outcome in outcomes),
+        unchanged=sum(outcome.unchanged for outcome in outcomes),
+        refused=tuple(one for outcome in outcomes for one in outcome.refused),
+        warnings=tuple(dict.fromkeys(text for outcome in outcomes for text in outcome.warnings)),
+        passed_over=dict(passed_over),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +80,11 @@ class StoredJob:
     part: str | None
     outcome: Outcome
     error: str | None
+
+    def measure_rate(self, now: float) -> float | None:
+        """Items a second since it was begun; None before the first one is done."""
+        seconds = (self.ended or now) - self.started if self.started else 0.0
+        return self.done / seconds if seconds > 0 and self.done else None
 
     @property
     def has_ended(self) -> bool:
@@ -106,6 +128,19 @@ class JobStore:
             (archive, owner),
         )
         return _parse_job(rows[0]) if rows else self.add("erase", archive, owner)
+
+    @property
+    def now(self) -> float:
+        """The time of the clock that jobs are timed by, in s since 1970."""
+        return self._clock()
+
+    def find_refused_files(self, archive: str, owner: str) -> Mapping[str, str]:
+        """Why files of the import folder were not taken in by the last of an owner's jobs that tried, by name."""
+        reasons: dict[str, str] = {}
+        for job in reversed(self.list(owner)):
+            if job.kind == "index" and job.archive == archive:
+                reasons |= {one.file: one.reason for one in job.outcome.refused if one.file}
+        return reasons
 
     def get(self, job_id: str, owner: str | None = None) -> StoredJob:
         """One job, of this owner (None: of anybody); raises NotFound."""

@@ -21,8 +21,9 @@ from histoseek.archive.indexing.ingest import IndexReport
 from histoseek.errors import ArchiveBusy, HistoseekError
 from histoseek.progress import CountingReporter, Reporter
 from histoseek.server.errors import Overloaded
-from histoseek.server.jobs.job_spec import NewSlide, hide_person_name, parse_spec
-from histoseek.server.jobs.job_store import JobStore, Outcome, StoredJob, StoredRefusal
+from histoseek.server.jobs.import_folder import KEPT
+from histoseek.server.jobs.job_spec import PLACEHOLDER, NewSlide, hide_person_name, parse_spec
+from histoseek.server.jobs.job_store import JobStore, Outcome, StoredJob, StoredRefusal, add_outcomes
 from histoseek.server.jobs.supervisor import describe_unexpected, insist
 from histoseek.server.problems import format_detail
 from histoseek.server.settings import ServerSettings
@@ -123,15 +124,30 @@ def run_job(settings: ServerSettings, job: StoredJob, reporter: Reporter) -> Out
     if settings.import_folder is None:
         raise HistoseekError("server", "has no import folder", "Start it with --import-folder")
     slides = parse_spec(job.spec)
-    if slides:
-        names = {str(slide.file): slide.name for slide in slides}
-        return _summarise(_index_files(archive, slides, reporter), settings.import_folder, names)
-    tables = {name: settings.import_folder / name for name in (METADATA, REPORTS)}
-    tables_present = {name: path if path.is_file() else None for name, path in tables.items()}
-    report = archive.index(
-        [settings.import_folder], tables_present[METADATA], tables_present[REPORTS], reporter=reporter
-    )
-    return _summarise(report, settings.import_folder, {})
+    if not slides:
+        report = archive.index([settings.import_folder], *_find_tables(settings.import_folder), reporter=reporter)
+        return _summarise(report, settings.import_folder, {})
+    names = {str(slide.file): slide.name for slide in slides}
+    plain = [slide for slide in slides if slide.is_plain and _lies_in(slide.file, settings.import_folder)]
+    told = [slide for slide in slides if slide not in plain]
+    outcomes = []
+    if plain:
+        files, tables = [slide.file for slide in plain], _find_tables(settings.import_folder)
+        outcomes.append(_summarise(archive.index(files, *tables, reporter=reporter), settings.import_folder, names))
+    if told:
+        outcomes.append(_summarise(_index_files(archive, told, reporter), settings.import_folder, names))
+    return add_outcomes(outcomes)
+
+
+def _find_tables(folder: Path) -> tuple[Path | None, Path | None]:
+    """The tables of metadata and reports that lie in a folder."""
+    metadata, reports = folder / METADATA, folder / REPORTS
+    return metadata if metadata.is_file() else None, reports if reports.is_file() else None
+
+
+def _lies_in(file: Path, folder: Path) -> bool:
+    """Whether a file lies in the import folder by its user's doing."""
+    return file.is_relative_to(folder.absolute()) and not file.is_relative_to(folder.absolute() / KEPT)
 
 
 def erase(settings: ServerSettings, job: StoredJob, reporter: Reporter) -> Outcome:
@@ -169,8 +185,14 @@ def _summarise(report: IndexReport, folder: Path, names: Mapping[str, str]) -> O
             text = text.replace(f"{place}{os.sep}", "")
         return text
 
+    def find_file(path: str) -> str | None:
+        """The name in the import folder of what lies there, unless it tells who the patient is."""
+        name = hide_paths(path)
+        return name if _lies_in(Path(path), folder) and PLACEHOLDER not in name else None
+
     refused = tuple(
-        StoredRefusal(hide_paths(refusal.path), refusal.error, hide_paths(refusal.reason)) for refusal in report.refused
+        StoredRefusal(hide_paths(refusal.path), refusal.error, hide_paths(refusal.reason), find_file(refusal.path))
+        for refusal in report.refused
     )
     warnings = tuple(text for text in map(hide_paths, report.warnings) if not _ABSOLUTE.search(text))
     return Outcome(report.added, report.updated, report.unchanged, refused, warnings, report.passed_over)

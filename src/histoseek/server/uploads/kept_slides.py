@@ -14,6 +14,7 @@ from pathlib import Path
 from histoseek.archive.indexing.slide_ids import derive_id
 from histoseek.server.archives.registry import ArchiveEntry, ArchiveRegistry
 from histoseek.server.clock import Clock
+from histoseek.server.jobs.import_folder import KEPT
 from histoseek.server.jobs.job_spec import parse_spec
 from histoseek.server.jobs.job_store import JobStore, StoredJob
 from histoseek.server.state.database import State
@@ -22,10 +23,7 @@ from histoseek.server.uploads.folders import GONE, PART, STEM, is_upload_id
 from histoseek.server.uploads.upload_store import StoredUpload
 from histoseek.slides.sources.file import FileSource
 
-FOLDER = "uploaded"
-"""Below the import folder."""
-
-_IN_FOLDER = re.compile(rf"/{FOLDER}/([0-9a-f]{{32}})/")
+_IN_FOLDER = re.compile(rf"/{KEPT}/([0-9a-f]{{32}})/")
 _MAX_STEM_BYTES = 200
 _GRACE_S = 3600.0
 """For a file that was kept and whose job then never was put into the queue, as the process was killed between."""
@@ -48,7 +46,7 @@ class KeptSlides:
     @classmethod
     def below(cls, import_folder: Path | None, state: State, jobs: JobStore, archives: ArchiveRegistry) -> KeptSlides:
         """Those of a server with an import folder."""
-        return cls(import_folder / FOLDER if import_folder else None, state, jobs, archives)
+        return cls(import_folder / KEPT if import_folder else None, state, jobs, archives)
 
     @contextmanager
     def keep(self, entry: ArchiveEntry, uploads: Collection[StoredUpload]) -> Iterator[None]:
