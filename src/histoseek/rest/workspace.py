@@ -24,11 +24,13 @@ class Login(Request):
 
 
 class Session(Response):
-    """The user and the server; disclaimer: to be displayed."""
+    """The user and the server; write: whether archives may be changed; imports: whether slides may be added to them;
+    disclaimer: to be displayed."""
 
     name: str
     role: Role
     write: bool
+    imports: bool
     version: str
     upload_bytes: int
     disclaimer: str

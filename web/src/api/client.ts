@@ -75,6 +75,8 @@ function refused(status: number, body: string, requestId: string | null): Error 
 export interface UploadOptions {
   readonly parameters?: Parameters;
   readonly signal?: AbortSignal;
+  /** POST by default. */
+  readonly method?: "POST" | "PUT";
   /** Told the share of the file that is sent, 0 to 1. */
   readonly onProgress?: (share: number) => void;
 }
@@ -83,7 +85,7 @@ export interface UploadOptions {
 export function upload<Answer>(apiPath: string, file: Blob, options: UploadOptions = {}): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const sending = new XMLHttpRequest();
-    sending.open("POST", urlOf(apiPath, options.parameters));
+    sending.open(options.method ?? "POST", urlOf(apiPath, options.parameters));
     sending.setRequestHeader("X-Histoseek", "page");
     sending.setRequestHeader("Content-Type", "application/octet-stream");
     sending.upload.onprogress = (event) => options.onProgress?.(event.total ? event.loaded / event.total : 0);

@@ -11,9 +11,13 @@ import type {
   Facets,
   FacetsRequest,
   ImageInfo,
+  ImportListing,
   Job,
+  JobRequest,
   Judgement,
   NewsSeen,
+  OfferedFile,
+  OpenUpload,
   Page,
   PhrasesRequest,
   PhrasesResponse,
@@ -28,6 +32,9 @@ import type {
   Slide,
   StoredJudgement,
   Upload,
+  UploadOpening,
+  UploadPart,
+  UploadPlan,
 } from "./types";
 
 type Signal = AbortSignal | undefined;
@@ -70,6 +77,22 @@ export const uploads = {
       ...options,
       parameters: { filename: file.name, spacing_um_per_px: spacingUmPerPx },
     }),
+  /** Which files make which slides, and which reports go with them. */
+  plan: (files: readonly OfferedFile[], signal?: Signal) =>
+    request<UploadPlan>("POST", "uploads/plan", { body: { files }, signal }),
+  /** Begin to send the files of one slide. */
+  open: (body: UploadOpening, signal?: Signal) => request<OpenUpload>("POST", "uploads/open", { body, signal }),
+  /** How much of each file has arrived. */
+  opened: (uploadId: string, signal?: Signal) =>
+    request<OpenUpload>("GET", path`uploads/${uploadId}/files`, { signal }),
+  sendPart: (uploadId: string, number: number, offset: number, content: Blob, options: UploadOptions = {}) =>
+    upload<UploadPart>(path`uploads/${uploadId}/files/${number}`, content, {
+      ...options,
+      method: "PUT",
+      parameters: { offset },
+    }),
+  complete: (uploadId: string, signal?: Signal) =>
+    request<Upload>("POST", path`uploads/${uploadId}/complete`, { signal }),
   remove: (uploadId: string) => request<void>("DELETE", path`uploads/${uploadId}`),
   thumbnailUrl: (uploadId: string, px = 256) => urlOf(path`uploads/${uploadId}/thumbnail`, { px }),
   tileUrl: (uploadId: string, level: number, column: number, row: number) =>
@@ -98,6 +121,13 @@ export const feedback = {
 
 export const jobs = {
   list: (signal?: Signal) => request<Job[]>("GET", "jobs", { signal }),
+  /** Add uploads or files of the import folder to an archive. */
+  index: (archive: string, body: JobRequest) => request<Job>("POST", path`archives/${archive}/jobs`, { body }),
+  cancel: (jobId: string) => request<Job>("DELETE", path`jobs/${jobId}`),
+  /** Index again what of the import folder a job refused. */
+  retry: (jobId: string) => request<Job>("POST", path`jobs/${jobId}/retry`),
+  importFolder: (archive: string, after: string | null, signal?: Signal) =>
+    request<ImportListing>("GET", path`archives/${archive}/import`, { parameters: { after }, signal }),
   /** For an EventSource: server-sent events of the job's progress. */
   eventsUrl: (jobId: string) => urlOf(path`jobs/${jobId}/events`),
 };

@@ -2,7 +2,7 @@
 import { effect, signal } from "@preact/signals";
 import { archives } from "../api/endpoints";
 import type { Facets } from "../api/types";
-import { archiveName } from "../state/archives";
+import { archiveChanges, archiveName } from "../state/archives";
 import { route } from "../state/navigation";
 import { resource } from "../state/resource";
 
@@ -11,7 +11,8 @@ const MOST_VALUES = 200;
 export const facets = resource(
   () => {
     const { filters, settings, query } = route.value;
-    return query && archiveName.value ? { archive: archiveName.value, filters, where: settings.where } : null;
+    if (!query || !archiveName.value) return null;
+    return { archive: archiveName.value, filters, where: settings.where, changes: archiveChanges.value };
   },
   ({ archive, filters, where }, signal) =>
     archives.facets(archive, { filters: [...filters], where, most: MOST_VALUES }, signal),
@@ -19,8 +20,8 @@ export const facets = resource(
 
 /** Counts over the whole archive: they say which fields there are, whatever is filtered. */
 export const wholeFacets = resource(
-  () => (route.value.query && archiveName.value ? archiveName.value : null),
-  (archive, signal) => archives.facets(archive, { most: MOST_VALUES }, signal),
+  () => (route.value.query && archiveName.value ? { archive: archiveName.value, changes: archiveChanges.value } : null),
+  ({ archive }, signal) => archives.facets(archive, { most: MOST_VALUES }, signal),
 );
 
 /** The last counts that came: they stay while others are on their way, or a condition is refused. */

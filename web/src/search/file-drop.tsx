@@ -1,8 +1,11 @@
 /** Files dropped anywhere on the page: slides are uploaded, texts are taken for reports. */
 import type { JSX } from "preact";
 import { useLayoutEffect, useState } from "preact/hooks";
+import { go } from "../state/navigation";
 import { strings } from "../strings";
 import { Icon } from "../ui/icons";
+import { droppedFiles, holdsFolder } from "../uploads/named-files";
+import { sendFiles } from "../uploads/upload-queue";
 import { mode, modes } from "./query-form";
 import { readReport } from "./report-panel";
 import { uploadAndSearch } from "./upload-queries";
@@ -34,11 +37,13 @@ function listen(setHovering: (hovering: boolean) => void): () => void {
     if (event.relatedTarget === null) setHovering(false);
   };
   const drop = (event: DragEvent): void => {
-    const file = event.dataTransfer?.files[0];
+    const transfer = event.dataTransfer;
+    const file = transfer?.files[0];
     setHovering(false);
-    if (!file) return;
+    if (!transfer || !file) return;
     event.preventDefault();
-    take(file);
+    if (transfer.files.length > 1 || holdsFolder(transfer)) takeSeveral(transfer);
+    else take(file);
   };
   addEventListener("dragover", over);
   addEventListener("dragleave", leave);
@@ -48,6 +53,12 @@ function listen(setHovering: (hovering: boolean) => void): () => void {
     removeEventListener("dragleave", leave);
     removeEventListener("drop", drop);
   };
+}
+
+/** Several files are no question: they are uploaded, to be asked with or added to the archive one by one. */
+function takeSeveral(transfer: DataTransfer): void {
+  void droppedFiles(transfer).then(sendFiles);
+  go({ view: "work" });
 }
 
 function take(file: File): void {

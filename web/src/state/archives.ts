@@ -1,5 +1,5 @@
 /** The archives of the server, and the one that is asked. */
-import { computed } from "@preact/signals";
+import { computed, signal } from "@preact/signals";
 import { archives } from "../api/endpoints";
 import type { ArchiveInfo } from "../api/types";
 import { route } from "./navigation";
@@ -20,3 +20,12 @@ export const archive = computed<ArchiveInfo | null>(() => {
 
 /** Its name, "" until it is archives. */
 export const archiveName = computed(() => archive.value?.name ?? "");
+
+/** How often the content of archives changed while the page was open: to be part of the keys of what shows it. */
+export const archiveChanges = signal(0);
+
+/** Slides were added or removed: what is shown of archives is asked for again. */
+export function noteArchiveChange(): void {
+  archiveChanges.value += 1;
+  archiveList.reload();
+}

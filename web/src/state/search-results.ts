@@ -2,7 +2,7 @@
 import { computed } from "@preact/signals";
 import { searches } from "../api/endpoints";
 import type { Result, SearchRequest, SearchResponse } from "../api/types";
-import { archive, archiveName } from "./archives";
+import { archive, archiveChanges, archiveName } from "./archives";
 import { hrefTo, NEW_QUESTION, route } from "./navigation";
 import { describeFilters, describeQuestion } from "./query-descriptions";
 import { RecentCache } from "./recent-cache";
@@ -14,11 +14,13 @@ import { searchRequestOf } from "./search-request";
 interface ArchiveRequest {
   readonly archive: string;
   readonly request: SearchRequest;
+  readonly changes: number;
 }
 
 const currentRequest = computed<ArchiveRequest | null>(() => {
   const request = searchRequestOf(route.value, archive.value);
-  return request && archiveName.value ? { archive: archiveName.value, request } : null;
+  if (!request || !archiveName.value) return null;
+  return { archive: archiveName.value, request, changes: archiveChanges.value };
 });
 
 const MOST_ANSWERS = 20;
@@ -36,8 +38,11 @@ export const selectedResult = computed<Result | null>(() => {
   return ofSlide.find((result) => isAt(result, route.value)) ?? ofSlide[0] ?? null;
 });
 
-async function fetchResponse({ archive, request }: ArchiveRequest, signal: AbortSignal): Promise<SearchResponse> {
-  const key = JSON.stringify([archive, request]);
+async function fetchResponse(
+  { archive, request, changes }: ArchiveRequest,
+  signal: AbortSignal,
+): Promise<SearchResponse> {
+  const key = JSON.stringify([archive, request, changes]);
   const kept = answers.get(key);
   const answer = kept ?? (await searches.search(archive, request, signal));
   if (!kept) answers.put(key, answer);

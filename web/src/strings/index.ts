@@ -11,6 +11,7 @@ import { results } from "./results";
 import { saved } from "./saved";
 import { search } from "./search";
 import { viewer } from "./viewer";
+import { uploads, work } from "./work";
 
 export const strings = {
   app,
@@ -30,4 +31,6 @@ export const strings = {
   phrases,
   overview,
   saved,
+  uploads,
+  work,
 } as const;

@@ -1,13 +1,31 @@
 import type { JSX } from "preact";
 import { SavedSearches } from "../saved/saved-searches";
+import { currentSession } from "../state/session";
 import { strings } from "../strings";
+import { Note } from "../ui/status";
+import { ImportSection } from "./import-section";
+import { JobsSection } from "./jobs-section";
+import { UploadsSection } from "./uploads-section";
+import "./work.css";
+
+const words = strings.work;
 
 /** What runs and waits: uploads, jobs, worklists and saved searches. */
 export function WorkView(): JSX.Element {
+  const session = currentSession();
   return (
-    <div class="view-page">
+    <div class="view-page work">
       <h1>{strings.app.views.work}</h1>
+      <UploadsSection />
+      {session?.imports ? <ImportSection /> : <WhyNot role={session?.role} write={session?.write} />}
+      {session?.imports && <JobsSection />}
       <SavedSearches />
     </div>
   );
+}
+
+/** Why slides can't be added by whoever looks at this. */
+function WhyNot({ role, write }: { role: string | undefined; write: boolean | undefined }): JSX.Element {
+  const { mayNot } = words;
+  return <Note>{role === "read" ? mayNot.role : write ? mayNot.folder : mayNot.server}</Note>;
 }

@@ -41,6 +41,7 @@ def _to_session(context: Context, caller: Caller) -> Session:
         name=caller.name,
         role=caller.role,
         write=context.may_write(caller),
+        imports=context.may_write(caller) and context.settings.import_folder is not None,
         version=__version__,
         upload_bytes=context.settings.uploads.file_bytes,
         disclaimer=DISCLAIMER,

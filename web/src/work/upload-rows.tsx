@@ -1,0 +1,127 @@
+/** A slide on its way to the server, and one that has arrived. */
+import { useSignal } from "@preact/signals";
+import type { JSX } from "preact";
+import { uploads } from "../api/endpoints";
+import type { Upload } from "../api/types";
+import { queryOfUpload, spacingOf } from "../search/files";
+import { deleteUpload } from "../search/upload-queries";
+import { archiveName } from "../state/archives";
+import { hrefTo, NEW_QUESTION } from "../state/navigation";
+import { strings } from "../strings";
+import { ProgressBar } from "../ui/bars";
+import { Button, IconButton } from "../ui/button";
+import { Picture } from "../ui/picture";
+import { cancelSlide, giveSpacing, type QueuedSlide, reportTexts, retrySlide } from "../uploads/upload-queue";
+
+const words = strings.uploads;
+const THUMBNAIL_PX = 48;
+
+export function QueuedRow({ slide }: { slide: QueuedSlide }): JSX.Element {
+  const { key, name, state, files, bytes, error } = slide;
+  return (
+    <li class="work-row" data-state={state}>
+      <div class="work-row-text">
+        <strong>{name}</strong>
+        <span class="faint">{files.length > 1 ? words.files(files.length, bytes) : words.size(bytes)}</span>
+        {error && (
+          <span class="work-refused" role="alert">
+            {error.detail || error.title}
+          </span>
+        )}
+      </div>
+      {state === "spacing" ? <Spacing slide={slide} /> : <Sent slide={slide} />}
+      {state === "failed" && error?.status !== 413 && (
+        <Button onClick={() => retrySlide(key)} aria-label={words.retry(name)}>
+          {strings.errors.retry}
+        </Button>
+      )}
+      <IconButton icon="close" label={words.cancel(name)} onClick={() => cancelSlide(key)} />
+    </li>
+  );
+}
+
+function Sent({ slide }: { slide: QueuedSlide }): JSX.Element {
+  const { state, sentBytes, bytes } = slide;
+  if (state !== "sending" && state !== "checking") {
+    return <span class="faint">{state === "failed" ? words.states.failed : words.states.waiting}</span>;
+  }
+  const text = state === "checking" ? words.states.checking : words.sent(sentBytes, bytes);
+  return (
+    <span class="work-progress">
+      <ProgressBar share={state === "sending" && bytes ? sentBytes / bytes : null} label={`${slide.name}: ${text}`} />
+      <span class="faint">{text}</span>
+    </span>
+  );
+}
+
+function Spacing({ slide }: { slide: QueuedSlide }): JSX.Element {
+  const typed = useSignal("");
+  const spacing = spacingOf(typed.value);
+  const send = (event: Event): void => {
+    event.preventDefault();
+    if (spacing !== null) giveSpacing(slide.key, spacing);
+  };
+  return (
+    <form class="work-spacing" onSubmit={send}>
+      <span class="faint">{words.states.spacing}</span>
+      <input
+        class="input"
+        type="text"
+        inputMode="decimal"
+        autocomplete="off"
+        aria-label={words.spacing(slide.name)}
+        placeholder="0.5"
+        value={typed.value}
+        onInput={(event) => {
+          typed.value = event.currentTarget.value;
+        }}
+      />
+      <span>{words.spacingUnit}</span>
+      <Button type="submit" disabled={spacing === null}>
+        {words.send}
+      </Button>
+    </form>
+  );
+}
+
+export interface UploadRowProps {
+  readonly upload: Upload;
+  /** Whether it is among those to be added; null where there is no choice. */
+  readonly chosen: boolean | null;
+  readonly onChoose: () => void;
+  /** Null for those who may not add slides. */
+  readonly onAdd: (() => void) | null;
+}
+
+export function UploadRow({ upload, chosen, onChoose, onAdd }: UploadRowProps): JSX.Element {
+  const { upload_id, name, bytes } = upload;
+  const expires = new Date(upload.expires).toLocaleString([], { weekday: "short", hour: "2-digit", minute: "2-digit" });
+  const report = reportTexts.value.get(upload_id);
+  const parts = [words.size(bytes), report && words.withReport, words.expires(expires)].filter(Boolean);
+  return (
+    <li class="work-row">
+      {chosen !== null && (
+        <input type="checkbox" checked={chosen} aria-label={words.select(name)} onChange={onChoose} />
+      )}
+      <Picture
+        class="work-thumbnail"
+        src={uploads.thumbnailUrl(upload_id, 2 * THUMBNAIL_PX)}
+        width={THUMBNAIL_PX}
+        height={THUMBNAIL_PX}
+      />
+      <div class="work-row-text">
+        <strong>{name}</strong>
+        <span class="faint">{parts.join(", ")}</span>
+      </div>
+      <a class="button" href={hrefTo({ ...NEW_QUESTION, query: queryOfUpload(upload) })}>
+        {words.search}
+      </a>
+      {onAdd && (
+        <Button icon="plus" onClick={onAdd}>
+          {words.addOne(archiveName.value)}
+        </Button>
+      )}
+      <IconButton icon="trash" label={words.remove(name)} onClick={() => void deleteUpload(upload)} />
+    </li>
+  );
+}

@@ -1,0 +1,181 @@
+/** Sending slides, and those that were sent: to search with, or to be added to the archive. */
+import { useComputed, useSignal } from "@preact/signals";
+import type { JSX } from "preact";
+import { useRef } from "preact/hooks";
+import type { Upload } from "../api/types";
+import { uploadList } from "../search/uploads";
+import { archive, archiveName } from "../state/archives";
+import { currentSession } from "../state/session";
+import { strings } from "../strings";
+import { ProgressBar } from "../ui/bars";
+import { Button } from "../ui/button";
+import { Note } from "../ui/status";
+import { droppedFiles, namedFiles } from "../uploads/named-files";
+import { leftOut, progress, queue, sendFiles } from "../uploads/upload-queue";
+import { AddDialog } from "./add-dialog";
+import { QueuedRow, UploadRow } from "./upload-rows";
+
+const words = strings.uploads;
+const KEPT_HOURS = 24;
+
+export function UploadsSection(): JSX.Element {
+  return (
+    <section class="work-section" aria-labelledby="work-uploads">
+      <h2 id="work-uploads">{words.title}</h2>
+      <DropZone />
+      <Sending />
+      <LeftOut />
+      <Ready />
+    </section>
+  );
+}
+
+function DropZone(): JSX.Element {
+  const isOver = useSignal(false);
+  const drop = (event: DragEvent): void => {
+    isOver.value = false;
+    if (!event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault();
+    event.stopPropagation();
+    void droppedFiles(event.dataTransfer).then(sendFiles);
+  };
+  const over = (event: DragEvent): void => {
+    event.preventDefault();
+    isOver.value = true;
+  };
+  const leave = (): void => {
+    isOver.value = false;
+  };
+  return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: the buttons in it do the same by keyboard.
+    <div class="work-drop" data-over={isOver.value} onDrop={drop} onDragOver={over} onDragLeave={leave}>
+      <p>
+        {words.dropHint} <Chooser label={words.chooseFiles} folder={false} />{" "}
+        <Chooser label={words.chooseFolder} folder={true} />
+      </p>
+      <p class="faint">{words.explain(KEPT_HOURS)}</p>
+    </div>
+  );
+}
+
+function Chooser({ label, folder }: { label: string; folder: boolean }): JSX.Element {
+  const input = useRef<HTMLInputElement>(null);
+  const take = (field: HTMLInputElement): void => {
+    void namedFiles(field.files ?? []).then(sendFiles);
+    field.value = "";
+  };
+  return (
+    <>
+      <input
+        ref={input}
+        type="file"
+        multiple
+        {...(folder ? { webkitdirectory: true } : {})}
+        class="visually-hidden"
+        tabIndex={-1}
+        aria-label={label}
+        onChange={(event) => take(event.currentTarget)}
+      />
+      <Button icon={folder ? "collection" : "upload"} onClick={() => input.current?.click()}>
+        {label}
+      </Button>
+    </>
+  );
+}
+
+function Sending(): JSX.Element | null {
+  if (!queue.value.length) return null;
+  const { slides, sent, bytes } = progress.value;
+  const text = words.all(slides, sent, bytes);
+  return (
+    <>
+      {slides > 0 && (
+        <div class="work-progress">
+          <ProgressBar share={bytes ? sent / bytes : null} label={text} />
+          <span>{text}</span>
+        </div>
+      )}
+      <ul class="work-rows">
+        {queue.value.map((slide) => (
+          <QueuedRow key={slide.key} slide={slide} />
+        ))}
+      </ul>
+    </>
+  );
+}
+
+function LeftOut(): JSX.Element | null {
+  const files = leftOut.value;
+  if (!files.length) return null;
+  const forget = (): void => {
+    leftOut.value = [];
+  };
+  return (
+    <details class="work-left-out" open={files.length <= 5}>
+      <summary>{words.leftOut(files.length)}</summary>
+      <ul class="work-lines">
+        {files.map(({ name, reason }) => (
+          <li key={name}>
+            <strong>{name}</strong> <span>{reason}</span>
+          </li>
+        ))}
+      </ul>
+      <Button onClick={forget}>{words.forgetLeftOut}</Button>
+    </details>
+  );
+}
+
+function Ready(): JSX.Element {
+  const { value: uploads } = uploadList.state.value;
+  const left = useSignal<ReadonlySet<string>>(new Set());
+  const adding = useSignal<readonly Upload[] | null>(null);
+  const chosen = useComputed(() =>
+    (uploadList.state.value.value ?? []).filter((one) => !left.value.has(one.upload_id)),
+  );
+  const mayAdd = currentSession()?.imports === true && archive.value !== null;
+  const toggle = (id: string): void => {
+    const rest = new Set(left.value);
+    if (!rest.delete(id)) rest.add(id);
+    left.value = rest;
+  };
+  if (!uploads?.length) return <Note>{words.none}</Note>;
+  return (
+    <>
+      <div class="work-ready-head">
+        <h3>{words.ready(uploads.length)}</h3>
+        {mayAdd && uploads.length > 1 && (
+          <Button
+            kind="primary"
+            icon="plus"
+            disabled={!chosen.value.length}
+            onClick={() => {
+              adding.value = chosen.value;
+            }}
+          >
+            {words.addAll(chosen.value.length, archiveName.value)}
+          </Button>
+        )}
+      </div>
+      <ul class="work-rows">
+        {uploads.map((upload) => (
+          <UploadRow
+            key={upload.upload_id}
+            upload={upload}
+            chosen={uploads.length > 1 && mayAdd ? !left.value.has(upload.upload_id) : null}
+            onChoose={() => toggle(upload.upload_id)}
+            onAdd={mayAdd ? () => (adding.value = [upload]) : null}
+          />
+        ))}
+      </ul>
+      {adding.value && (
+        <AddDialog
+          uploads={adding.value}
+          archive={archiveName.value}
+          onClose={() => {
+            adding.value = null;
+          }}
+        />
+      )}
+    </>
+  );
+}
