@@ -41,7 +41,7 @@ export const uploads = {
   sent: (sent: number, bytes: number) => `${formatSize(sent)} of ${formatSize(bytes)}`,
   files: (count: number, bytes: number) => `${formatCount(count, "file", "files")}, ${formatSize(bytes)}`,
   size: (bytes: number) => formatSize(bytes),
-  retry: (name: string) => `Try ${name} again`,
+  retry: (retry: string, name: string) => `${retry}: ${name}`,
   cancel: (name: string) => `Cancel ${name}`,
   spacing: (name: string) => `Size of a pixel of ${name} in \u00b5m`,
   spacingUnit: "\u00b5m/px",

@@ -142,11 +142,18 @@ async function send(slide: QueuedSlide): Promise<void> {
     announce(words.arrived(upload.name));
     uploadList.reload();
   } catch (error) {
-    if (!isAbort(error)) change(key, { state: "failed", error: asApiError(error) });
+    if (!isAbort(error)) fail(key, asApiError(error));
   } finally {
     givingUp.delete(key);
     startNext();
   }
+}
+
+const UNPROCESSABLE = 422;
+
+/** What the server could not open it has deleted: another try begins anew. */
+function fail(key: number, error: ApiError): void {
+  change(key, { state: "failed", error, ...(error.status === UNPROCESSABLE ? { uploadId: null } : {}) });
 }
 
 async function takeReports(slide: QueuedSlide, upload: Upload): Promise<void> {

@@ -31,7 +31,7 @@ export function QueuedRow({ slide }: { slide: QueuedSlide }): JSX.Element {
       </div>
       {state === "spacing" ? <Spacing slide={slide} /> : <Sent slide={slide} />}
       {state === "failed" && error?.status !== 413 && (
-        <Button onClick={() => retrySlide(key)} aria-label={words.retry(name)}>
+        <Button onClick={() => retrySlide(key)} aria-label={words.retry(strings.errors.retry, name)}>
           {strings.errors.retry}
         </Button>
       )}
