@@ -80,7 +80,7 @@ def test_names_that_lead_elsewhere_are_refused(tmp_path: Path, client: Client, n
     (tmp_path / "a.tiff").write_bytes(b"x")
     with pytest.raises(Exception, match="is no slide of the import folder"):
         find_import_file(inside, name)
-    assert list_import_files(inside).files == ()
+    assert list_import_files(inside).names == ()
     with pytest.raises(ServerProblem) as caught:
         client.index("work", files=[FileToIndex(name=name)])
     assert caught.value.problem.status == 422
@@ -90,7 +90,7 @@ def test_data_folders_and_hidden_files_are_not_listed(tmp_path: Path) -> None:
     for name in ("S.mrxs", "S/Data.png", ".hidden.svs", ".git/a.svs", "deep/er/b.SVS", "c.pdf"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"x")
-    assert [file.name for file in list_import_files(tmp_path).files] == ["S.mrxs", "deep/er/b.SVS"]
+    assert list_import_files(tmp_path).names == ("S.mrxs", "deep/er/b.SVS")
 
 
 def test_pages_of_the_import_folder_follow_each_other(raw: httpx2.Client, folder: Path) -> None:

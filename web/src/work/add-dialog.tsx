@@ -33,7 +33,7 @@ export function AddDialog({ uploads, archive, onClose }: AddDialogProps): JSX.El
   const actions = (
     <>
       <Button onClick={onClose}>{words.cancel}</Button>
-      <Button kind="primary" icon="plus" data-autofocus onClick={() => void add()}>
+      <Button kind="primary" icon="plus" onClick={() => void add()}>
         {words.confirm(uploads.length)}
       </Button>
     </>

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -30,31 +30,42 @@ class ImportFile:
 
 
 @dataclass(frozen=True, slots=True)
-class ImportListing:
-    """Slides by name; is_cut: there are more files and folders than are looked at."""
+class ImportNames:
+    """Names of slides' files in order; is_cut: there are more files and folders than are looked at."""
 
-    files: tuple[ImportFile, ...]
+    names: tuple[str, ...]
     is_cut: bool
 
 
-def list_import_files(folder: Path) -> ImportListing:
+def list_import_files(folder: Path) -> ImportNames:
     """All slides below a folder but those that the server put there, without links, hidden files and data folders."""
-    files: list[ImportFile] = []
-    seen, is_cut = 0, False
-    for at, folders, names in os.walk(folder):
-        entries = set(names)
-        folders[:] = sorted(
-            name
-            for name in folders
-            if not (name.startswith(".") or is_system_folder(name) or f"{name}{_MIRAX}" in entries)
-            and not (name == KEPT and Path(at) == folder)
-        )
-        seen += len(names) + len(folders)
-        files += _list_slides(folder, Path(at), sorted(names))
-        if seen > MOST_ENTRIES:
-            is_cut = True
-            break
-    return ImportListing(tuple(sorted(files, key=lambda file: file.name)), is_cut)
+    names: list[str] = []
+    waiting, seen = [""], 0
+    while waiting and seen <= MOST_ENTRIES:
+        below = waiting.pop()
+        with suppress(OSError), os.scandir(folder / below) as found:
+            entries = [entry for entry in found if not entry.name.startswith(".") and not entry.is_symlink()]
+            seen += len(entries)
+            files = {entry.name for entry in entries if entry.is_file()}
+            names += (
+                f"{below}{name}" for name in files if Path(name).suffix.lower() in SUFFIXES and name.isprintable()
+            )
+            folders = (entry.name for entry in entries if entry.is_dir())
+            waiting += (
+                f"{below}{name}/"
+                for name in folders
+                if not is_system_folder(name) and f"{name}{_MIRAX}" not in files and (below or name != KEPT)
+            )
+    return ImportNames(tuple(sorted(names)), is_cut=bool(waiting))
+
+
+def describe_import_file(folder: Path, name: str) -> ImportFile | None:
+    """What is known of a listed file; None when it has gone."""
+    try:
+        stat = (folder / name).lstat()
+    except OSError:
+        return None
+    return ImportFile(name, stat.st_size, stat.st_mtime)
 
 
 def find_import_file(folder: Path, name: str) -> Path:
@@ -68,17 +79,3 @@ def find_import_file(folder: Path, name: str) -> Path:
     if is_odd or path.suffix.lower() not in SUFFIXES or not path.is_file():
         raise InputError(name[:200], "is no slide of the import folder", "GET .../import lists them")
     return path
-
-
-def _list_slides(folder: Path, at: Path, names: list[str]) -> Iterator[ImportFile]:
-    for name in names:
-        path = at / name
-        if name.startswith(".") or path.suffix.lower() not in SUFFIXES or not name.isprintable():
-            continue
-        try:
-            stat = path.lstat()
-        except OSError:
-            continue
-        if path.is_symlink() or not path.is_file():
-            continue
-        yield ImportFile(path.relative_to(folder).as_posix(), stat.st_size, stat.st_mtime)

@@ -190,10 +190,11 @@ def _summarise(report: IndexReport, folder: Path, names: Mapping[str, str]) -> O
         name = hide_paths(path)
         return name if _lies_in(Path(path), folder) and PLACEHOLDER not in name else None
 
-    refused = tuple(
-        StoredRefusal(hide_paths(refusal.path), refusal.error, hide_paths(refusal.reason), find_file(refusal.path))
-        for refusal in report.refused
-    )
+    def refuse(path: str, error: str, reason: str) -> StoredRefusal:
+        name = hide_paths(path)
+        return StoredRefusal(name, error, hide_paths(reason).removeprefix(f"{name}: "), find_file(path))
+
+    refused = tuple(refuse(refusal.path, refusal.error, refusal.reason) for refusal in report.refused)
     warnings = tuple(text for text in map(hide_paths, report.warnings) if not _ABSOLUTE.search(text))
     return Outcome(report.added, report.updated, report.unchanged, refused, warnings, report.passed_over)
 

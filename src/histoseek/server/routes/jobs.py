@@ -23,7 +23,7 @@ from histoseek.server.clock import to_datetime
 from histoseek.server.context import Context
 from histoseek.server.errors import Conflict, Forbidden
 from histoseek.server.http.dependencies import EntryInPath, InContext, Reader, Writer
-from histoseek.server.jobs.import_folder import find_import_file, list_import_files
+from histoseek.server.jobs.import_folder import describe_import_file, find_import_file, list_import_files
 from histoseek.server.jobs.job_spec import PLACEHOLDER, NewSlide, dump_spec, hide_name
 from histoseek.server.jobs.job_store import StoredJob
 from histoseek.server.security.access import Caller
@@ -63,11 +63,12 @@ def list_import_folder(
     limit: Annotated[int, Query(ge=1, le=500)] = 200,
 ) -> ImportListing:
     """The slides in the server's import folder, by name, and which of them the archive has."""
-    listing = list_import_files(require_import_folder(context))
-    first = bisect_right(listing.files, after, key=lambda file: file.name) if after is not None else 0
-    files = listing.files[first : first + limit]
-    known = find_archived_files(entry, require_import_folder(context), [file.name for file in files])
-    refused = context.jobs.find_refused_files(entry.name, caller.name)
+    folder = require_import_folder(context)
+    listing = list_import_files(folder)
+    first = bisect_right(listing.names, after) if after is not None else 0
+    names = listing.names[first : first + limit]
+    known = find_archived_files(entry, folder, names)
+    refused = {} if known.keys() >= set(names) else context.jobs.find_refused_files(entry.name, caller.name)
     items = tuple(
         ImportFile(
             name=file.name,
@@ -76,12 +77,11 @@ def list_import_folder(
             slide_id=known.get(file.name),
             refused=refused.get(file.name) if file.name not in known else None,
         )
-        for file in files
+        for name in names
+        if (file := describe_import_file(folder, name)) is not None
     )
-    more = first + limit < len(listing.files)
-    return ImportListing(
-        items=items, next=files[-1].name if more else None, total=len(listing.files), is_cut=listing.is_cut
-    )
+    more = first + limit < len(listing.names)
+    return ImportListing(items=items, next=names[-1] if more else None, total=len(listing.names), is_cut=listing.is_cut)
 
 
 @router.post("/jobs/{job_id}/retry", status_code=202)
