@@ -11,7 +11,7 @@ from histoseek.rest.base import Request, Response, make_example_config
 MOST_FILES = 2000
 """Of one slide."""
 
-MOST_OFFERED = 5000
+MOST_OFFERED = 2000
 
 _Name = Annotated[str, Field(min_length=1, max_length=1000, description="With its folders, separated by `/`.")]
 _Spacing = Annotated[

@@ -93,7 +93,8 @@ export const uploads = {
     }),
   complete: (uploadId: string, signal?: Signal) =>
     request<Upload>("POST", path`uploads/${uploadId}/complete`, { signal }),
-  remove: (uploadId: string) => request<void>("DELETE", path`uploads/${uploadId}`),
+  /** leaving: the page may be closed before the answer comes. */
+  remove: (uploadId: string, leaving = false) => request<void>("DELETE", path`uploads/${uploadId}`, { leaving }),
   thumbnailUrl: (uploadId: string, px = 256) => urlOf(path`uploads/${uploadId}/thumbnail`, { px }),
   tileUrl: (uploadId: string, level: number, column: number, row: number) =>
     urlOf(path`uploads/${uploadId}/image_files/${level}/${column}_${row}.jpg`),

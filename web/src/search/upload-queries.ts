@@ -3,8 +3,10 @@ import { effect } from "@preact/signals";
 import { asApiError } from "../api/error";
 import type { ImageQuery, Upload } from "../api/types";
 import { archiveName } from "../state/archives";
+import { route } from "../state/navigation";
 import { toast } from "../state/toasts";
 import { strings } from "../strings";
+import { ADD } from "../uploads/offer-to-add";
 import { slidesOf, withoutUpload } from "./draft";
 import { encode, encodingJobs, isEncoded, isFinished } from "./encoding-jobs";
 import { queryOfUpload } from "./files";
@@ -82,8 +84,9 @@ function submitWhenEncoded(uploadId: string, image: ImageQuery): void {
   });
 }
 
-/** Ask, unless something else was chosen in the meantime. */
+/** Ask, unless something else was chosen in the meantime, or the slide is being added to the archive. */
 function submitWith(image: ImageQuery): void {
+  if (route.peek().shown[ADD]) return;
   const chosen = draft.peek().image;
   const ids = (of: ImageQuery) => JSON.stringify(slidesOf(of).map(({ upload_id }) => upload_id));
   if (mode.peek() === "slide" && chosen && ids(chosen) === ids(image)) submitDraft();

@@ -94,11 +94,12 @@ export const work = {
   imports: {
     title: "Import folder",
     explain: "Slides that lie in the server's import folder. Tables of metadata and reports beside them are read, too.",
-    look: "Show the folder",
     again: "Look again",
     none: "The folder holds no slides.",
-    count: (total: number, fresh: number) =>
-      `${formatCount(total, "slide", "slides")}, ${fresh.toLocaleString("en")} not in the archive`,
+    count: (total: number, shown: number, fresh: number) =>
+      shown < total
+        ? `${formatCount(total, "slide", "slides")}; of the first ${shown.toLocaleString("en")}, ${fresh.toLocaleString("en")} not in the archive`
+        : `${formatCount(total, "slide", "slides")}, ${fresh.toLocaleString("en")} not in the archive`,
     cut: "The folder holds more than can be shown here.",
     name: "File",
     size: "Size",

@@ -8,7 +8,7 @@ export interface NamedFile {
 }
 
 /** As many as the server sorts at once. */
-export const MOST_FILES = 5000;
+export const MOST_FILES = 2000;
 
 const HEAD_BYTES = 262_144;
 

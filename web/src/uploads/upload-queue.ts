@@ -48,6 +48,14 @@ export const progress = computed(() => {
 const givingUp = new Map<number, AbortController>();
 let lastKey = 0;
 
+/** Whoever leaves the page while slides are sent is asked whether to; what of them has arrived is deleted then. */
+addEventListener("beforeunload", (event) => {
+  if (progress.peek().slides) event.preventDefault();
+});
+addEventListener("pagehide", () => {
+  for (const { uploadId } of queue.peek()) if (uploadId) uploads.remove(uploadId, true).catch(() => undefined);
+});
+
 /** Take files to be sent: the server says which make which slides. */
 export async function sendFiles(files: readonly NamedFile[]): Promise<void> {
   if (!files.length) return;

@@ -12,6 +12,7 @@ import { ErrorPanel, Note, Spinner } from "../ui/status";
 import { startJob } from "./jobs";
 
 const words = strings.work.imports;
+const MOST_OF_A_JOB = 1000;
 
 export function ImportSection(): JSX.Element {
   const items = useSignal<readonly ImportFile[]>([]);
@@ -36,7 +37,10 @@ export function ImportSection(): JSX.Element {
   }, [name, changes]);
   const index = async (): Promise<void> => {
     const files = [...chosen.value].map((file) => ({ name: file }));
-    if (await startJob(name, { uploads: [], files })) chosen.value = new Set();
+    for (let from = 0; from < files.length; from += MOST_OF_A_JOB) {
+      if (!(await startJob(name, { uploads: [], files: files.slice(from, from + MOST_OF_A_JOB) }))) return;
+    }
+    chosen.value = new Set();
   };
   return (
     <section class="work-section" aria-labelledby="work-imports">
@@ -49,7 +53,12 @@ export function ImportSection(): JSX.Element {
       {!last.value && !error.value && <Spinner />}
       {last.value && !items.value.length && <Note>{words.none}</Note>}
       {items.value.length > 0 && (
-        <Files items={items.value} chosen={chosen.value} onChoose={(next) => (chosen.value = next)} />
+        <Files
+          total={last.value?.total ?? 0}
+          items={items.value}
+          chosen={chosen.value}
+          onChoose={(next) => (chosen.value = next)}
+        />
       )}
       {last.value?.is_cut && <Note kind="warning">{words.cut}</Note>}
       <div class="work-buttons">
@@ -65,12 +74,13 @@ export function ImportSection(): JSX.Element {
 }
 
 interface FilesProps {
+  readonly total: number;
   readonly items: readonly ImportFile[];
   readonly chosen: ReadonlySet<string>;
   readonly onChoose: (chosen: ReadonlySet<string>) => void;
 }
 
-function Files({ items, chosen, onChoose }: FilesProps): JSX.Element {
+function Files({ total, items, chosen, onChoose }: FilesProps): JSX.Element {
   const fresh = items.filter(({ slide_id }) => slide_id === null).map(({ name }) => name);
   const toggle = (name: string): void => {
     const next = new Set(chosen);
@@ -80,7 +90,7 @@ function Files({ items, chosen, onChoose }: FilesProps): JSX.Element {
   const all = fresh.length > 0 && fresh.every((name) => chosen.has(name));
   return (
     <>
-      <p class="faint">{words.count(items.length, fresh.length)}</p>
+      <p class="faint">{words.count(total, items.length, fresh.length)}</p>
       <div class="table-room work-imports">
         <table class="table">
           <thead>

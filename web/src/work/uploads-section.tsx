@@ -5,12 +5,14 @@ import { useRef } from "preact/hooks";
 import type { Upload } from "../api/types";
 import { uploadList } from "../search/uploads";
 import { archive, archiveName } from "../state/archives";
+import { route, show } from "../state/navigation";
 import { currentSession } from "../state/session";
 import { strings } from "../strings";
 import { ProgressBar } from "../ui/bars";
 import { Button } from "../ui/button";
 import { Note } from "../ui/status";
 import { droppedFiles, namedFiles } from "../uploads/named-files";
+import { ADD } from "../uploads/offer-to-add";
 import { leftOut, progress, queue, sendFiles } from "../uploads/upload-queue";
 import { AddDialog } from "./add-dialog";
 import { QueuedRow, UploadRow } from "./upload-rows";
@@ -128,7 +130,7 @@ function LeftOut(): JSX.Element | null {
 function Ready(): JSX.Element {
   const { value: uploads } = uploadList.state.value;
   const left = useSignal<ReadonlySet<string>>(new Set());
-  const adding = useSignal<readonly Upload[] | null>(null);
+  const several = useSignal<readonly Upload[] | null>(null);
   const chosen = useComputed(() =>
     (uploadList.state.value.value ?? []).filter((one) => !left.value.has(one.upload_id)),
   );
@@ -137,6 +139,12 @@ function Ready(): JSX.Element {
     const rest = new Set(left.value);
     if (!rest.delete(id)) rest.add(id);
     left.value = rest;
+  };
+  const one = uploads?.find(({ upload_id }) => upload_id === route.value.shown[ADD]);
+  const adding = mayAdd ? (several.value ?? (one ? [one] : null)) : null;
+  const close = (): void => {
+    several.value = null;
+    show(ADD, null);
   };
   if (!uploads?.length) return <Note>{words.none}</Note>;
   return (
@@ -149,7 +157,7 @@ function Ready(): JSX.Element {
             icon="plus"
             disabled={!chosen.value.length}
             onClick={() => {
-              adding.value = chosen.value;
+              several.value = chosen.value;
             }}
           >
             {words.addAll(chosen.value.length, archiveName.value)}
@@ -163,19 +171,11 @@ function Ready(): JSX.Element {
             upload={upload}
             chosen={uploads.length > 1 && mayAdd ? !left.value.has(upload.upload_id) : null}
             onChoose={() => toggle(upload.upload_id)}
-            onAdd={mayAdd ? () => (adding.value = [upload]) : null}
+            onAdd={mayAdd ? () => show(ADD, upload.upload_id) : null}
           />
         ))}
       </ul>
-      {adding.value && (
-        <AddDialog
-          uploads={adding.value}
-          archive={archiveName.value}
-          onClose={() => {
-            adding.value = null;
-          }}
-        />
-      )}
+      {adding && <AddDialog uploads={adding} archive={archiveName.value} onClose={close} />}
     </>
   );
 }
