@@ -6,6 +6,8 @@ import type {
   Collection,
   CollectionContent,
   CollectionSharing,
+  DifferentialRequest,
+  DifferentialResponse,
   ExplainRequest,
   ExplainResponse,
   Facets,
@@ -21,6 +23,7 @@ import type {
   Page,
   PhrasesRequest,
   PhrasesResponse,
+  Region,
   Report,
   ReportText,
   SavedSearch,
@@ -64,6 +67,9 @@ export const slides = {
     request<ImageInfo>("GET", path`archives/${archive}/slides/${slideId}/image`, { signal }),
   thumbnailUrl: (archive: string, slideId: string, px = 256) =>
     urlOf(path`archives/${archive}/slides/${slideId}/thumbnail`, { px }),
+  /** A picture of a region in level-0 px; px: of its longer edge. */
+  regionUrl: (archive: string, slideId: string, { x, y, width, height }: Region, px = 256) =>
+    urlOf(path`archives/${archive}/slides/${slideId}/region`, { x, y, width, height, px }),
   tileUrl: (archive: string, slideId: string, level: number, column: number, row: number) =>
     urlOf(path`archives/${archive}/slides/${slideId}/image_files/${level}/${column}_${row}.jpg`),
 };
@@ -111,6 +117,8 @@ export const searches = {
     request<SearchResponse>("POST", path`archives/${archive}/search`, { body, signal }),
   phrases: (archive: string, body: PhrasesRequest, signal?: Signal) =>
     request<PhrasesResponse>("POST", path`archives/${archive}/phrases`, { body, signal }),
+  differential: (archive: string, body: DifferentialRequest, signal?: Signal) =>
+    request<DifferentialResponse>("POST", path`archives/${archive}/differential`, { body, signal }),
   explain: (archive: string, body: ExplainRequest, signal?: Signal) =>
     request<ExplainResponse>("POST", path`archives/${archive}/explain`, { body, signal }),
 };

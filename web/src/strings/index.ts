@@ -1,5 +1,6 @@
 /** All English texts of the page, a module a room. A number in a text is a function's argument. */
 import { app, errors, help, probability, session } from "./app";
+import { board } from "./board";
 import { collections } from "./collections";
 import { compare } from "./compare";
 import { exporting } from "./export";
@@ -23,6 +24,7 @@ export const strings = {
   help,
   search,
   results,
+  board,
   facets,
   collections,
   export: exporting,
