@@ -33,13 +33,15 @@ export function DiagnosisColumn(props: DiagnosisColumnProps): JSX.Element {
         <h2 id={id}>{label}</h2>
         {props.onRemove && <IconButton icon="close" label={words.remove(label)} onClick={props.onRemove} />}
       </header>
-      {probability !== null && <ProbabilityBar value={probability} calibratedFor={props.calibratedFor} />}
-      <DiagnosisPicker
-        free={props.free}
-        onPick={props.onReplace}
-        label={words.replace(label)}
-        hint={words.replaceHint}
-      />
+      <div class="board-likely">
+        {probability !== null && <ProbabilityBar value={probability} calibratedFor={props.calibratedFor} />}
+        <DiagnosisPicker
+          free={props.free}
+          onPick={props.onReplace}
+          label={words.replace(label)}
+          hint={words.replaceHint}
+        />
+      </div>
       {nearest.length ? (
         <ol class="board-cases" aria-label={words.nearest(label)}>
           {nearest.map((result) => (
@@ -49,8 +51,8 @@ export function DiagnosisColumn(props: DiagnosisColumnProps): JSX.Element {
       ) : (
         <p role="status">{words.none}</p>
       )}
-      {example && <Counter example={example} label={label} />}
       <TermTable terms={terms} reports={reports} label={label} />
+      {example && <Counter example={example} label={label} />}
     </section>
   );
 }
