@@ -87,3 +87,10 @@ def test_diagnoses_are_added_changed_and_taken_out_and_are_in_the_address(opened
 def test_a_board_without_a_question_says_how_to_ask(opened: Page) -> None:
     opened.evaluate("address => { location.hash = address }", f"/board?archive={ARCHIVE}")
     expect(opened.get_by_text("Search with a slide, a region or words first")).to_be_visible()
+
+
+def test_results_lead_to_the_board(opened: Page, query: str) -> None:
+    opened.evaluate("address => { location.hash = address }", f"/results?archive={ARCHIVE}&ask=slide&slide={query}")
+    opened.get_by_role("link", name="Differential").click()
+    columns(opened).first.wait_for()
+    expect(opened.get_by_role("heading", level=1)).to_contain_text(query)

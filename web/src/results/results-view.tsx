@@ -106,6 +106,10 @@ function Head({ response, failed }: { response: SearchResponse | null; failed: b
           >
             {words.collectAll}
           </Button>
+          <a class="button button-plain" href={hrefTo({ view: "board", selected: null })}>
+            <Icon name="compare" />
+            {strings.board.title}
+          </a>
           <SaveSearch suggestion={response.query.kind === "report" ? "" : describeQuery(response.query)} />
           <ExportMenu response={response} />
         </div>
