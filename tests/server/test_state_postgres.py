@@ -24,6 +24,8 @@ from histoseek.server.state.database import State
 from histoseek.server.state.feedback import FeedbackStore
 from histoseek.server.state.migrations import Migrations
 from histoseek.server.state.postgres import _MOST_CONNECTIONS, PostgresEngine
+from histoseek.server.state.saved_searches import SavedSearchStore
+from histoseek.server.state.worklists import WorklistStore
 from tests.server import (
     test_collection_store as collections,
 )
@@ -34,13 +36,22 @@ from tests.server import (
     test_job_store as jobs,
 )
 from tests.server import (
+    test_saved_searches as saved_searches,
+)
+from tests.server import (
     test_sessions as sessions,
+)
+from tests.server import (
+    test_sharing as sharing,
 )
 from tests.server import (
     test_state as states,
 )
 from tests.server import (
     test_tokens as tokens,
+)
+from tests.server import (
+    test_worklists as worklists,
 )
 from tests.servers.postgres import PostgresServer
 from tests.waiting import HANG_S
@@ -120,10 +131,25 @@ def test_tokens_of_a_state(state: State, work: Callable[[State], None]) -> None:
         collections.test_renaming_keeps_the_items,
         collections.test_one_slide_id_of_two_archives_is_two_slides,
         collections.test_a_removed_slide_leaves_all_collections,
+        sharing.test_two_who_edit_do_not_overwrite_each_other,
+        sharing.test_what_is_no_longer_shared_is_gone_for_others,
+        sharing.test_who_leaves_is_rid_of_it,
+        sharing.test_who_leaves_what_is_for_everybody_has_it_off_the_list_and_links_still_work,
     ],
 )
 def test_collections(state: State, work: Callable[[CollectionStore], None]) -> None:
     work(CollectionStore(state, counting()))
+
+
+@pytest.mark.parametrize(
+    "work", [saved_searches.test_a_search_is_its_owner_s_alone, saved_searches.test_removed_slides_are_forgotten]
+)
+def test_saved_searches(state: State, work: Callable[[SavedSearchStore], None]) -> None:
+    work(SavedSearchStore(state, lambda: saved_searches.NOW))
+
+
+def test_worklists(state: State) -> None:
+    worklists.test_removed_slides_are_forgotten(WorklistStore(state))
 
 
 @pytest.mark.parametrize(

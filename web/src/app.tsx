@@ -4,7 +4,9 @@ import { useEffect, useRef } from "preact/hooks";
 import type { ArchiveInfo } from "./api/types";
 import { Header } from "./header";
 import { ResultsView } from "./results/results-view";
-import { archive, archiveList, archiveName } from "./state/archives";
+import { ArchiveChoice } from "./several/archive-choice";
+import { ResultsOfAll } from "./several/results-of-all";
+import { archive, archiveList, archiveName, asksAll } from "./state/archives";
 import { hrefTo, route, view } from "./state/navigation";
 import { START, type View } from "./state/route";
 import { searchResults } from "./state/search-results";
@@ -28,6 +30,9 @@ const VIEW_COMPONENTS: Record<View, ComponentType> = {
   work: lazy(() => import("./work/work-view").then((room) => room.WorkView)),
   history: lazy(() => import("./views/history").then((room) => room.HistoryView)),
 };
+
+/** What is not of the archive that is chosen. */
+const OF_NO_ARCHIVE: ReadonlySet<View> = new Set(["collections", "work", "history"]);
 
 export function App(): JSX.Element {
   if (session.value === "unknown") return <Spinner />;
@@ -96,11 +101,18 @@ function ArchiveView({ currentView }: { currentView: View }): JSX.Element {
   const { loading, value, error } = archiveList.state.value;
   if (error) return <ErrorPanel error={error} onRetry={archiveList.reload} />;
   if (!value) return <>{loading && <Spinner />}</>;
+  if (asksAll.value && value.length && !OF_NO_ARCHIVE.has(currentView))
+    return <OfAllArchives currentView={currentView} />;
   const Shown = VIEW_COMPONENTS[currentView];
   if (archive.value) return <Shown />;
   const wanted = route.value.archive;
   if (wanted === null || !value.length) return <Note kind="warning">{strings.app.noArchives}</Note>;
   return <UnknownArchive wanted={wanted} known={value} />;
+}
+
+/** Results of all archives; what shows one archive asks which one. */
+function OfAllArchives({ currentView }: { currentView: View }): JSX.Element {
+  return currentView === "results" ? <ResultsOfAll /> : <ArchiveChoice explain={strings.several.ofOne} />;
 }
 
 function UnknownArchive({ wanted, known }: { wanted: string; known: readonly ArchiveInfo[] }): JSX.Element {

@@ -4,9 +4,10 @@ import { useMemo } from "preact/hooks";
 import { focusSearch } from "./search/focus";
 import { routeInArchive } from "./search/other-archive";
 import { SearchBar } from "./search/search-bar";
-import { archiveList, archiveName } from "./state/archives";
+import { routeInAll } from "./several/route";
+import { archiveList, archiveName, asksAll } from "./state/archives";
 import { go, hrefTo, route, view } from "./state/navigation";
-import { MAIN_VIEWS, START, type View } from "./state/route";
+import { ALL_ARCHIVES, MAIN_VIEWS, START, type View } from "./state/route";
 import { logOut, tokenSession } from "./state/session";
 import { helpOpen, useShortcuts } from "./state/shortcuts";
 import { isDark, switchTheme } from "./state/theme";
@@ -46,6 +47,7 @@ function ArchivePicker(): JSX.Element | null {
   const archives = archiveList.state.value.value ?? [];
   if (!archives.length) return null;
   const choose = (name: string): void => {
+    if (name === ALL_ARCHIVES) go(routeInAll(route.peek(), archiveName.peek()));
     const chosen = archives.find((one) => one.name === name);
     if (chosen) go(routeInArchive(route.peek(), chosen));
   };
@@ -53,9 +55,10 @@ function ArchivePicker(): JSX.Element | null {
     <select
       class="select"
       aria-label={strings.app.archive}
-      value={archiveName.value}
+      value={asksAll.value ? ALL_ARCHIVES : archiveName.value}
       onChange={(event) => choose(event.currentTarget.value)}
     >
+      {archives.length > 1 && <option value={ALL_ARCHIVES}>{strings.several.all}</option>}
       {archives.map(({ name, slides }) => (
         <option key={name} value={name}>
           {`${name} (${strings.app.slides(slides)})`}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack, get_args
 
@@ -25,7 +25,7 @@ from histoseek.search.options import (
     choose_options,
     choose_phrase_options,
 )
-from histoseek.search.queries import ArchivedSlide, Query, SlideFile, TextQuery
+from histoseek.search.queries import ArchivedSlide, ImageQuery, Query, SlideFile, TextQuery
 from histoseek.slides.sources.base import SlideSource
 from histoseek.slides.sources.registry import SourceLike
 
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from histoseek.search.scope.facets import Facet
     from histoseek.search.scope.fields import FieldFilter
     from histoseek.search.words.labels import ZeroShotLabels
+    from histoseek.search.worklist import WorklistOptions, WorklistRow
 
 
 class SearchableArchive(ArchiveFolder):
@@ -110,6 +111,20 @@ class SearchableArchive(ArchiveFolder):
         return self.read(
             lambda view: find_phrases(view, asked, open_region_measure(view, view.store.snapshot()), chosen, reporter)
         )
+
+    def worklist(
+        self, slides: Sequence[SourceLike | ImageQuery], options: WorklistOptions | None = None
+    ) -> Iterator[WorklistRow]:
+        """A row for each of many slides, with what is nearest to it: slide files, or query objects such as
+        ArchivedSlide. One that can't be read has its error in the row, and stops no other.
+
+        Raises BadFilter, InputError for an unknown column, ArchiveError.
+        """
+        from histoseek.search.worklist import make_worklist
+
+        files = (str, Path, SlideSource)
+        queries = [SlideFile(slide) if isinstance(slide, files) else slide for slide in slides]
+        return make_worklist(self, queries, options)
 
     def differential(
         self,

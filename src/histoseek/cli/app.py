@@ -38,6 +38,7 @@ from histoseek.cli.update import update
 from histoseek.cli.upgrade import upgrade
 from histoseek.cli.verify import verify
 from histoseek.cli.weights import weights
+from histoseek.cli.worklist import worklist
 
 
 def _join_lines(command: Callable[..., None]) -> str:
@@ -58,6 +59,7 @@ for command in (
     stats,
     differential,
     facets,
+    worklist,
     evaluate,
     align,
     calibrate,

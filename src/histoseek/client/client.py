@@ -32,6 +32,7 @@ from histoseek.rest.base import Page, Problem, Region
 from histoseek.rest.queries import DifferentialRequest, ExplainRequest, PhrasesRequest, Query, SearchRequest
 from histoseek.rest.results import DifferentialResponse, ExplainResponse, PhrasesResponse, SearchResponse
 from histoseek.rest.saved_searches import NewsSeen, SavedSearch, SavedSearchContent, SavedSearchName, SearchNews
+from histoseek.rest.several import SeveralSearchRequest, SeveralSearchResponse
 from histoseek.rest.texts import ReportText
 from histoseek.rest.uploads import (
     FileToSend,
@@ -42,6 +43,7 @@ from histoseek.rest.uploads import (
     UploadPart,
     UploadPlan,
 )
+from histoseek.rest.worklists import Worklist, WorklistInfo, WorklistRequest
 from histoseek.rest.workspace import (
     Collection,
     CollectionContent,
@@ -162,6 +164,10 @@ class Client:
     def search(self, archive: str, request: SearchRequest) -> SearchResponse:
         """Search."""
         return self._send(SearchResponse, "POST", f"{_make_archive_path(archive)}/search", request)
+
+    def search_several(self, request: SeveralSearchRequest) -> SeveralSearchResponse:
+        """Search several archives, or all, at once."""
+        return self._send(SeveralSearchResponse, "POST", "/search", request)
 
     def find_phrases(self, archive: str, request: PhrasesRequest) -> PhrasesResponse:
         """What a report would say of an image."""
@@ -378,6 +384,26 @@ class Client:
         """Say that you have seen news: they are none any more."""
         seen = NewsSeen(as_of=news.as_of, slide_ids=tuple(slide.slide_id for slide in news.slides))
         return self._send(SavedSearch, "POST", f"{_make_saved_path(news.search_id)}/seen", seen)
+
+    def start_worklist(self, archive: str, request: WorklistRequest) -> WorklistInfo:
+        """Search with many slides; `watch_job` follows its progress."""
+        return self._send(WorklistInfo, "POST", f"{_make_archive_path(archive)}/worklists", request)
+
+    def list_worklists(self) -> tuple[WorklistInfo, ...]:
+        """Your worklists, the latest first."""
+        return self._get_all(WorklistInfo, "/worklists")
+
+    def get_worklist(self, worklist_id: str) -> Worklist:
+        """One of your worklists with its rows, as far as they are done."""
+        return self._get(Worklist, f"/worklists/{quote(worklist_id, safe='')}")
+
+    def export_worklist(self, worklist_id: str, as_: Literal["csv", "json"] = "csv") -> bytes:
+        """A worklist as a table."""
+        return self._request("GET", f"/worklists/{quote(worklist_id, safe='')}/export", format=as_).content
+
+    def delete_worklist(self, worklist_id: str) -> None:
+        """Delete a worklist, and end the work on it."""
+        self._request("DELETE", f"/worklists/{quote(worklist_id, safe='')}")
 
     def _get(self, model: type[Model], path: str, **parameters: Any) -> Model:
         return _parse(model, self._request("GET", path, **parameters))

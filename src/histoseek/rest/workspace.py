@@ -150,7 +150,8 @@ class EncodeRequest(Request):
 
 
 class Job(Response):
-    """Long work: slides are indexed, an uploaded one is encoded (upload_id), or what was removed is erased.
+    """Long work: slides are indexed, an uploaded one is encoded (upload_id), what was removed is erased, or a worklist
+    is searched with.
 
     done and total count slides, or tiles when encoding; part: the current step as text; refused: names of slides that
     were not taken in, and why; passed_over: how many files and folders were passed over, by reason; per_minute,
@@ -158,7 +159,7 @@ class Job(Response):
     """
 
     job_id: str
-    kind: Literal["index", "encode", "erase"]
+    kind: Literal["index", "encode", "erase", "worklist"]
     upload_id: str | None
     archive: str
     state: Literal["waiting", "running", "done", "failed", "cancelled"]

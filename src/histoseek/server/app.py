@@ -22,9 +22,11 @@ from histoseek.server.routes import (
     saved_searches,
     search,
     session,
+    several,
     slides,
     texts,
     uploads,
+    worklists,
 )
 from histoseek.server.routes.tile_route import TileRoute
 from histoseek.server.security.middleware import Guard
@@ -99,6 +101,7 @@ def create_bare_app() -> FastAPI:
         archives,
         slides,
         search,
+        several,
         uploads,
         open_uploads,
         texts,
@@ -106,6 +109,7 @@ def create_bare_app() -> FastAPI:
         feedback,
         collections,
         saved_searches,
+        worklists,
         operations,
     ):
         api.include_router(part.router)

@@ -20,8 +20,8 @@ from histoseek.server.answers import AnswerMemory, Question
 from histoseek.server.archives.images import SlideImages
 from histoseek.server.archives.maps import MapStore
 from histoseek.server.archives.registry import ArchiveEntry, ArchiveRegistry
-from histoseek.server.jobs.job_store import JobStore
-from histoseek.server.jobs.supervisor import Supervisor, remove_temporary_folders
+from histoseek.server.jobs.job_store import JobKind, JobStore, StoredJob
+from histoseek.server.jobs.supervisor import ProgressCallback, Supervisor, Work, remove_temporary_folders
 from histoseek.server.security.access import Access, Caller, CallerMemory
 from histoseek.server.security.audit import AuditLog
 from histoseek.server.security.head import RequestHead
@@ -34,11 +34,13 @@ from histoseek.server.state.collections import CollectionStore
 from histoseek.server.state.database import State
 from histoseek.server.state.feedback import FeedbackStore
 from histoseek.server.state.saved_searches import SavedSearchStore
+from histoseek.server.state.worklists import WorklistStore
 from histoseek.server.telemetry import Metrics
 from histoseek.server.tiles.service import TileService
 from histoseek.server.uploads.kept_slides import KeptSlides
 from histoseek.server.uploads.uploaded_slides import UploadedSlides
 from histoseek.server.work_queue import WorkQueue
+from histoseek.server.worklists import WorklistRunner
 from histoseek.slides.sources.base import SlideSource
 
 _OPEN_SLIDES = 64
@@ -78,6 +80,7 @@ class Context:
     feedback: FeedbackStore
     collections: CollectionStore
     saved_searches: SavedSearchStore
+    worklist_runner: WorklistRunner
     access: Access
     callers: CallerMemory
     limiter: RateLimiter
@@ -97,13 +100,13 @@ class Context:
         uploads = UploadedSlides.create(settings, metrics)
         kept_slides = KeptSlides.below(settings.import_folder, state, jobs, archives)
         limiter = _make_limiter(settings, state, metrics)
-        tokens = TokenStore(state)
-        anonymous: Role | None = ("write" if settings.write else "read") if settings.allow_anonymous else None
+        search_queue = WorkQueue("search", limits.searches, limits.search_s, limits.search_s)
+        worklist_runner = WorklistRunner(WorklistStore(state), archives, uploads, search_queue)
         return cls(
             settings=settings,
             state=state,
             archives=archives,
-            search_queue=WorkQueue("search", limits.searches, limits.search_s, limits.search_s),
+            search_queue=search_queue,
             upload_queue=WorkQueue("query", _MAX_UPLOAD_QUERIES, limits.search_s),
             tile_queue=WorkQueue("tile", _TILE_THREADS, limits.search_s, limits.search_s, max_waiting=_MAX_TILES),
             answers=AnswerMemory(_ANSWERS_MB * 2**20),
@@ -113,11 +116,12 @@ class Context:
             uploads=uploads,
             kept_slides=kept_slides,
             jobs=jobs,
-            supervisor=_make_supervisor(settings, archives, uploads, kept_slides, jobs),
+            supervisor=_make_supervisor(settings, jobs, archives, uploads, kept_slides, worklist_runner),
             feedback=FeedbackStore(state),
             collections=CollectionStore(state),
             saved_searches=SavedSearchStore(state),
-            access=Access(tokens, Sessions(state, tokens, settings.port), limiter, anonymous),
+            worklist_runner=worklist_runner,
+            access=_make_access(settings, state, limiter),
             callers=CallerMemory(state.read_mark),
             limiter=limiter,
             event_streams=ConcurrencyLimit("event streams", limits.event_streams),
@@ -127,7 +131,8 @@ class Context:
         )
 
     def start(self) -> None:
-        """Begin what runs beside requests."""
+        """Begin what runs beside requests; to be called in the event loop that answers them."""
+        self.worklist_runner.start()
         self.jobs.clean_specs()
         remove_temporary_folders(self.settings.state / _TEMPORARY_FOLDER, self.jobs.list_running())
         self.supervisor.start()
@@ -160,6 +165,7 @@ class Context:
             feedback=self.feedback,
             collections=self.collections,
             saved_searches=self.saved_searches,
+            worklists=self.worklists,
             may_erase=self.settings.write,
         )
 
@@ -173,6 +179,11 @@ class Context:
         """
         mark = await run_in_threadpool(_read_mark, entry) if remembers else None
         return await (make() if mark is None else self.answers.give(Question(entry.name, request, mark), make))
+
+    @property
+    def worklists(self) -> WorklistStore:
+        """The worklists of all owners."""
+        return self.worklist_runner.store
 
     def read_head(self, request: Request) -> RequestHead:
         """What of a request decides who sends it."""
@@ -207,21 +218,6 @@ class Context:
         return tile
 
 
-def _make_supervisor(
-    settings: ServerSettings,
-    archives: ArchiveRegistry,
-    uploads: UploadedSlides,
-    kept_slides: KeptSlides,
-    jobs: JobStore,
-) -> Supervisor:
-    return Supervisor(
-        jobs,
-        lambda job, on_progress: uploads.encode(job, archives.get(job.archive), on_progress),
-        kept_slides.release_job,
-        settings.state / _TEMPORARY_FOLDER,
-    )
-
-
 def _read_mark(entry: ArchiveEntry) -> Hashable | None:
     """The archive's state; None where it can't be told, so that the question itself says why."""
     try:
@@ -233,6 +229,27 @@ def _read_mark(entry: ArchiveEntry) -> Hashable | None:
 def _make_limiter(settings: ServerSettings, state: State, metrics: Metrics) -> RateLimiter:
     refused = metrics.count_rate_limit
     return RateLimiter(settings.limits.rates, settings.workers, on_refusal=refused, take_shared=state.take_turn)
+
+
+def _make_access(settings: ServerSettings, state: State, limiter: RateLimiter) -> Access:
+    tokens = TokenStore(state)
+    anonymous: Role | None = ("write" if settings.write else "read") if settings.allow_anonymous else None
+    return Access(tokens, Sessions(state, tokens, settings.port), limiter, anonymous)
+
+
+def _make_supervisor(
+    settings: ServerSettings,
+    jobs: JobStore,
+    archives: ArchiveRegistry,
+    uploads: UploadedSlides,
+    kept_slides: KeptSlides,
+    worklist_runner: WorklistRunner,
+) -> Supervisor:
+    def encode(job: StoredJob, on_progress: ProgressCallback) -> None:
+        uploads.encode(job, archives.get(job.archive), on_progress)
+
+    works: dict[JobKind, Work] = {"encode": encode, "worklist": worklist_runner.run}
+    return Supervisor(jobs, works, kept_slides.release_job, settings.state / _TEMPORARY_FOLDER)
 
 
 def warm_up(archives: ArchiveRegistry, maps: MapStore) -> None:

@@ -19,6 +19,7 @@ from histoseek.server.state.collections import CollectionStore
 from histoseek.server.state.database import State
 from histoseek.server.state.feedback import FeedbackStore
 from histoseek.server.state.saved_searches import SavedSearchStore
+from histoseek.server.state.worklists import WorklistStore
 from histoseek.server.tiles.service import TileService
 from histoseek.server.uploads.kept_slides import KeptSlides, find_upload_id
 from histoseek.server.uploads.uploaded_slides import UploadedSlides
@@ -53,6 +54,7 @@ class SlideRemoval:
     feedback: FeedbackStore
     collections: CollectionStore
     saved_searches: SavedSearchStore
+    worklists: WorklistStore
     may_erase: bool
 
     def start(self, shutdown: threading.Event) -> None:
@@ -111,6 +113,7 @@ class SlideRemoval:
         self.collections.forget_slide(entry.name, record.slide_id)
         self.feedback.forget_slide(entry.name, record.slide_id, record.report)
         self.saved_searches.forget_slide(entry.name, record.slide_id, record.report)
+        self.worklists.forget_slide(entry.name, record.slide_id)
         self.jobs.forget_slide(entry.name, _list_names(record))
         self.state.erase_deleted()
 
@@ -124,7 +127,7 @@ class SlideRemoval:
         tombstones = read_tombstones(entry.archive.layout)
         if not len(tombstones):
             return
-        stores = (self.collections, self.feedback, self.saved_searches)
+        stores = (self.collections, self.feedback, self.saved_searches, self.worklists)
         named = {slide_id for store in stores for slide_id in store.list_slides(entry.name)}
         removed = entry.list_missing([slide_id for slide_id in named if tombstones.has_name(slide_id)])
         for slide_id in removed:

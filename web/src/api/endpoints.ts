@@ -32,12 +32,17 @@ import type {
   SearchRequest,
   SearchResponse,
   Session,
+  SeveralSearchRequest,
+  SeveralSearchResponse,
   Slide,
   StoredJudgement,
   Upload,
   UploadOpening,
   UploadPart,
   UploadPlan,
+  Worklist,
+  WorklistInfo,
+  WorklistRequest,
 } from "./types";
 
 type Signal = AbortSignal | undefined;
@@ -115,6 +120,8 @@ export const texts = {
 export const searches = {
   search: (archive: string, body: SearchRequest, signal?: Signal) =>
     request<SearchResponse>("POST", path`archives/${archive}/search`, { body, signal }),
+  several: (body: SeveralSearchRequest, signal?: Signal) =>
+    request<SeveralSearchResponse>("POST", "search", { body, signal }),
   phrases: (archive: string, body: PhrasesRequest, signal?: Signal) =>
     request<PhrasesResponse>("POST", path`archives/${archive}/phrases`, { body, signal }),
   differential: (archive: string, body: DifferentialRequest, signal?: Signal) =>
@@ -161,4 +168,13 @@ export const savedSearches = {
   remove: (id: string) => request<void>("DELETE", path`saved-searches/${id}`),
   news: (id: string, signal?: Signal) => request<SearchNews>("GET", path`saved-searches/${id}/news`, { signal }),
   seen: (id: string, body: NewsSeen) => request<SavedSearch>("POST", path`saved-searches/${id}/seen`, { body }),
+};
+
+export const worklists = {
+  list: (signal?: Signal) => request<WorklistInfo[]>("GET", "worklists", { signal }),
+  start: (archive: string, body: WorklistRequest) =>
+    request<WorklistInfo>("POST", path`archives/${archive}/worklists`, { body }),
+  get: (id: string, signal?: Signal) => request<Worklist>("GET", path`worklists/${id}`, { signal }),
+  remove: (id: string) => request<void>("DELETE", path`worklists/${id}`),
+  exportUrl: (id: string, format: "csv" | "json") => urlOf(path`worklists/${id}/export`, { format }),
 };

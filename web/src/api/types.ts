@@ -3,6 +3,8 @@ import type * as api from "./openapi";
 
 export type {
   ArchiveInfo,
+  ArchiveResult,
+  AskedArchive,
   Box,
   Channel,
   Collection,
@@ -53,6 +55,8 @@ export type {
   SearchRequest,
   SearchResponse,
   Session,
+  SeveralSearchRequest,
+  SeveralSearchResponse,
   Slide,
   SlideAttention,
   SlideRef,
@@ -65,7 +69,15 @@ export type {
   UploadPlan,
   UploadToIndex,
   Vote,
+  Worklist,
+  WorklistInfo,
+  WorklistRow,
 } from "./openapi";
+
+/** What a worklist is asked for; what is left out is as usual. */
+export type WorklistRequest = Pick<api.WorklistRequest, "name" | "slides"> & Partial<api.WorklistRequest>;
+
+export type WorklistSlide = NonNullable<api.WorklistRequest["slides"]>[number];
 
 /** What somebody may do with a collection that is shared. */
 export type SharedAccess = api.SharedWith["access"];

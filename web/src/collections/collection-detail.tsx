@@ -13,6 +13,7 @@ import { strings } from "../strings";
 import { Button, IconButton } from "../ui/button";
 import { Menu } from "../ui/menu";
 import { ErrorPanel, Note } from "../ui/status";
+import { MakeWorklist } from "../worklists/make-worklist";
 import { CollectionSlide } from "./collection-slide";
 import { LONGEST_NAME, plainItem, withInserted, withMoved, withoutSlide } from "./edit";
 import { ShareDialog } from "./share-dialog";
@@ -119,6 +120,7 @@ function Head({ collection }: { collection: Collection }): JSX.Element {
         )}
       </div>
       <div class="collections-tools screen-only">
+        <MakeWorklist slides={collection.items} />
         <ExportMenu collection={collection} />
         {collection.access === "own" ? (
           <OwnerTools collection={collection} />

@@ -1,5 +1,6 @@
 /** Collections: named lists of slides with notes. */
 import type { JSX } from "preact";
+import { useEffect } from "preact/hooks";
 import { collections } from "../api/endpoints";
 import type { Collection } from "../api/types";
 import { go, hrefTo, route } from "../state/navigation";
@@ -9,7 +10,7 @@ import { ErrorPanel, Note, Spinner } from "../ui/status";
 import { CollectionDetail } from "./collection-detail";
 import { NewCollectionForm } from "./new-collection-form";
 import { OrphanedNotes } from "./orphaned-notes";
-import { collectionList, collectionsNow, createCollection } from "./store";
+import { collectionList, collectionsNow, createCollection, noteCollection } from "./store";
 import "./collections.css";
 
 const words = strings.collections;
@@ -39,10 +40,12 @@ export function CollectionsView(): JSX.Element {
 
 const NOT_FOUND = 404;
 
-/** A collection that is not on the list: everybody may see it, or nobody but its owner, if there is one. */
+/** A collection that is not on the list, of which a link tells: once it is known it is on the list of this page. */
 function Unlisted(): JSX.Element {
   const { value, error, reload } = useResource(route.value.collection, collections.get);
-  if (value) return <CollectionDetail collection={value} />;
+  useEffect(() => {
+    if (value) noteCollection(value);
+  }, [value]);
   if (error?.status === NOT_FOUND) return <Note kind="warning">{words.notYours}</Note>;
   return error ? <ErrorPanel error={error} onRetry={reload} /> : <Spinner />;
 }

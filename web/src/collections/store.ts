@@ -39,8 +39,14 @@ let last: Promise<unknown> = Promise.resolve();
 /** Make a collection; null, with a toast, when the server refused. */
 export async function createCollection(name: string, items: CollectionItem[] = []): Promise<Collection | null> {
   const made = await withErrorToast(() => collections.create({ name, items }));
-  if (made) collectionsNow.value = [...(collectionsNow.peek() ?? []), made];
+  if (made) noteCollection(made);
   return made;
+}
+
+/** Put a collection on the list of this page. */
+export function noteCollection(collection: Collection): void {
+  const others = (collectionsNow.peek() ?? []).filter((one) => one.collection_id !== collection.collection_id);
+  collectionsNow.value = [...others, collection];
 }
 
 /**

@@ -4,6 +4,7 @@ import { archives } from "../api/endpoints";
 import type { ArchiveInfo } from "../api/types";
 import { route } from "./navigation";
 import { resource } from "./resource";
+import { ALL_ARCHIVES } from "./route";
 import { currentSession } from "./session";
 
 export const archiveList = resource(
@@ -11,11 +12,17 @@ export const archiveList = resource(
   (_, signal) => archives.list(signal),
 );
 
-/** The archive of the address, else the first one; null until it is archives, and when the address names none. */
+/** Whether all archives are asked at once. */
+export const asksAll = computed(() => route.value.archive === ALL_ARCHIVES);
+
+/**
+ * The archive of the address, else the first one, also where all are asked; null until they are known, and when the
+ * address names one that isn't there.
+ */
 export const archive = computed<ArchiveInfo | null>(() => {
   const archives = archiveList.state.value.value ?? [];
   const wanted = route.value.archive;
-  return (wanted === null ? archives[0] : archives.find((one) => one.name === wanted)) ?? null;
+  return (wanted === null || asksAll.value ? archives[0] : archives.find((one) => one.name === wanted)) ?? null;
 });
 
 /** Its name, "" until it is archives. */

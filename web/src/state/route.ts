@@ -34,7 +34,7 @@ export interface SearchSettings {
 }
 
 /**
- * archive: by name, null for the first one; marks: slides that were judged; selected: id of the slide that is looked at; page: of the results, from 1; collection: by id; shown: settings of views, by name.
+ * archive: by name, null for the first one, ALL_ARCHIVES for all; marks: slides that were judged; selected: id of the slide that is looked at; page: of the results, from 1; collection: by id; shown: settings of views, by name.
  */
 export interface Route {
   readonly view: View;
@@ -62,6 +62,9 @@ export const USUAL_SETTINGS: SearchSettings = Object.freeze({
   expand: true,
   verbatim: false,
 });
+
+/** Stands in the address for all archives at once. */
+export const ALL_ARCHIVES = "*";
 
 /** Nothing judged. */
 export const NO_MARKS: Marks = Object.freeze({ relevant: [], irrelevant: [] });

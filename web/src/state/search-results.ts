@@ -2,7 +2,7 @@
 import { computed } from "@preact/signals";
 import { searches } from "../api/endpoints";
 import type { Result, SearchRequest, SearchResponse } from "../api/types";
-import { archive, archiveChanges, archiveName } from "./archives";
+import { archive, archiveChanges, archiveName, asksAll } from "./archives";
 import { hrefTo, NEW_QUESTION, route } from "./navigation";
 import { describeFilters, describeQuestion } from "./query-descriptions";
 import { RecentCache } from "./recent-cache";
@@ -19,7 +19,7 @@ interface ArchiveRequest {
 
 const currentRequest = computed<ArchiveRequest | null>(() => {
   const request = searchRequestOf(route.value, archive.value);
-  if (!request || !archiveName.value) return null;
+  if (!request || !archiveName.value || asksAll.value) return null;
   return { archive: archiveName.value, request, changes: archiveChanges.value };
 });
 

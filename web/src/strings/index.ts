@@ -11,8 +11,10 @@ import { history, queries } from "./queries";
 import { results } from "./results";
 import { saved } from "./saved";
 import { search } from "./search";
+import { several } from "./several";
 import { viewer } from "./viewer";
 import { uploads, work } from "./work";
+import { worklists } from "./worklists";
 
 export const strings = {
   app,
@@ -35,4 +37,6 @@ export const strings = {
   saved,
   uploads,
   work,
+  several,
+  worklists,
 } as const;

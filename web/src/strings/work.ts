@@ -116,7 +116,7 @@ export const work = {
   jobs: {
     title: "Jobs",
     none: "Nothing has been started yet.",
-    kinds: { index: "Adding slides", encode: "Encoding an upload", erase: "Erasing" },
+    kinds: { index: "Adding slides", encode: "Encoding an upload", erase: "Erasing", worklist: "Worklist" },
     states: { waiting: "waiting", running: "running", done: "done", failed: "failed", cancelled: "cancelled" },
     to: (archive: string) => `to ${archive}`,
     progress: (done: number, total: number | null) =>

@@ -15,7 +15,7 @@ from histoseek.server.jobs.job_spec import EMPTY, clean_spec
 from histoseek.server.state.database import State
 from histoseek.server.state.engine import Row
 
-JobKind = Literal["index", "encode", "erase"]
+JobKind = Literal["index", "encode", "erase", "worklist"]
 JobState = Literal["waiting", "running", "done", "failed", "cancelled"]
 ENDED: tuple[JobState, ...] = ("done", "failed", "cancelled")
 
@@ -92,6 +92,11 @@ class StoredJob:
         return self.state in ENDED
 
 
+def make_job_id() -> str:
+    """An id for a new job."""
+    return secrets.token_hex(8)
+
+
 class JobStore:
     """All jobs of a server."""
 
@@ -101,10 +106,19 @@ class JobStore:
         self._clock = clock or state.now
 
     def add(
-        self, kind: JobKind, archive: str, owner: str, spec: str = EMPTY, upload_id: str | None = None
+        self,
+        kind: JobKind,
+        archive: str,
+        owner: str,
+        spec: str = EMPTY,
+        upload_id: str | None = None,
+        job_id: str | None = None,
     ) -> StoredJob:
-        """Put a job into the queue; raises Conflict when its owner has too many open ones."""
-        job_id = secrets.token_hex(8)
+        """Put a job into the queue; job_id: one from `make_job_id`, where something has to know it before.
+
+        Raises Conflict when its owner has too many open ones.
+        """
+        job_id = job_id or make_job_id()
         with self._state.open_transaction() as connection:
             row = connection.execute("SELECT count(*) FROM jobs WHERE owner = ? AND ended IS NULL", (owner,)).fetchone()
             if row[0] >= _MAX_OPEN:
@@ -168,8 +182,8 @@ class JobStore:
             )
             row = connection.execute(
                 "SELECT job_id FROM jobs AS one WHERE state = 'waiting' AND kind = ? AND NOT EXISTS"
-                " (SELECT 1 FROM jobs AS other WHERE other.state = 'running' AND other.kind <> 'encode'"
-                " AND other.archive = one.archive AND one.kind <> 'encode') ORDER BY created LIMIT 1",
+                " (SELECT 1 FROM jobs AS other WHERE other.state = 'running' AND other.kind IN ('index', 'erase')"
+                " AND other.archive = one.archive AND one.kind IN ('index', 'erase')) ORDER BY created LIMIT 1",
                 (kind,),
             ).fetchone()
             if row is None:

@@ -9,8 +9,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from histoseek.errors import HistoseekError
@@ -26,8 +27,8 @@ _INSIST_S = 600.0
 ProgressCallback = Callable[[int, int | None], bool]
 """Takes how many tiles are done, and of how many; says whether to go on."""
 
-Encode = Callable[[StoredJob, ProgressCallback], None]
-"""Encodes the upload of a job; raises EncodingCancelled when it is not to go on."""
+Work = Callable[[StoredJob, ProgressCallback], None]
+"""Does a job in a thread of this process; raises JobCancelled when it is not to go on."""
 
 OnEnd = Callable[[StoredJob], None]
 """Takes an indexing job as it was when it was begun, when it has ended."""
@@ -38,7 +39,7 @@ def describe_unexpected(error: Exception) -> str:
     return f"unexpected {type(error).__name__}; see the server's log"
 
 
-class EncodingCancelled(HistoseekError):
+class JobCancelled(HistoseekError):
     """The job was cancelled."""
 
 
@@ -58,18 +59,19 @@ def insist(tell: Callable[[], None]) -> None:
 
 
 class Supervisor:
-    """Takes jobs from the queue while it lives: what writes to archives runs in child processes, encoding in this one's
-    sandbox."""
+    """Takes jobs from the queue while it lives: what writes to archives runs in child processes, other kinds in threads
+    of this one."""
 
-    def __init__(self, jobs: JobStore, encode: Encode, on_end: OnEnd, temporary: Path) -> None:
-        """temporary: a folder for what the libraries of child processes leave on the disk while they work."""
-        self._jobs, self._encode, self._on_end, self._temporary = jobs, encode, on_end, temporary
+    def __init__(self, jobs: JobStore, works: Mapping[JobKind, Work], on_end: OnEnd, temporary: Path) -> None:
+        """works: how the jobs of a kind are done in this process; temporary: a folder for what the libraries of child
+        processes leave on the disk while they work."""
+        self._jobs, self._on_end, self._temporary = jobs, on_end, temporary
         self._ending = threading.Event()
-        kinds: tuple[tuple[JobKind, Callable[[StoredJob], None]], ...] = (
+        kinds: list[tuple[JobKind, Callable[[StoredJob], None]]] = [
             ("index", self._do_in_child),
             ("erase", self._do_in_child),
-            ("encode", self._do_encode),
-        )
+            *((kind, partial(self._do_here, work)) for kind, work in works.items()),
+        ]
         self._threads = [
             threading.Thread(target=self._work, args=(kind, do), name=f"jobs-{kind}", daemon=True) for kind, do in kinds
         ]
@@ -98,23 +100,23 @@ class Supervisor:
                 log.error("jobs of the kind %s", kind, exc_info=error)
             self._ending.wait(_POLL_S)
 
-    def _do_encode(self, job: StoredJob) -> None:
+    def _do_here(self, work: Work, job: StoredJob) -> None:
         def report_progress(done: int, total: int | None) -> bool:
             with suppress(Overloaded):
                 return self._jobs.report_progress(job.job_id, done, total, None) and not self._ending.is_set()
             return not self._ending.is_set()
 
         try:
-            self._encode(job, report_progress)
+            work(job, report_progress)
         except Exception as error:
-            self._end_encode(job, error)
+            self._end_here(job, error)
         else:
             insist(lambda: self._jobs.end(job.job_id, "done"))
 
-    def _end_encode(self, job: StoredJob, error: Exception) -> None:
+    def _end_here(self, job: StoredJob, error: Exception) -> None:
         if self._ending.is_set():
             self._jobs.release(job.job_id)
-        elif isinstance(error, EncodingCancelled):
+        elif isinstance(error, JobCancelled):
             self._jobs.end(job.job_id, "cancelled")
         elif isinstance(error, HistoseekError):
             self._jobs.end(job.job_id, "failed", error=format_detail(error))

@@ -57,4 +57,13 @@ MIGRATIONS: Migrations = (
             shown TEXT NOT NULL)""",
         "CREATE INDEX saved_searches_by_owner ON saved_searches (owner, created)",
     ),
+    (
+        """CREATE TABLE worklists (
+            worklist_id TEXT PRIMARY KEY, owner TEXT NOT NULL, archive TEXT NOT NULL, name TEXT NOT NULL,
+            job_id TEXT NOT NULL, task TEXT NOT NULL, created REAL NOT NULL, expires REAL NOT NULL)""",
+        "CREATE INDEX worklists_by_owner ON worklists (owner, created)",
+        """CREATE TABLE worklist_slides (
+            worklist_id TEXT NOT NULL REFERENCES worklists ON DELETE CASCADE, place INTEGER NOT NULL, slide_id TEXT,
+            upload_id TEXT, found TEXT, PRIMARY KEY (worklist_id, place))""",
+    ),
 )

@@ -16,7 +16,7 @@ from histoseek.sandbox.confinement import Confinement
 from histoseek.server.archives.registry import ArchiveEntry
 from histoseek.server.errors import NotFound
 from histoseek.server.jobs.job_store import StoredJob
-from histoseek.server.jobs.supervisor import EncodingCancelled, ProgressCallback
+from histoseek.server.jobs.supervisor import JobCancelled, ProgressCallback
 from histoseek.server.settings import ServerSettings
 from histoseek.server.telemetry import Metrics
 from histoseek.server.tiles.cache import ByteCache
@@ -147,11 +147,11 @@ class UploadedSlides:
         return UploadQueries(self.store, self.encodings, entry, owner)
 
     def encode(self, job: StoredJob, entry: ArchiveEntry, report_progress: ProgressCallback) -> None:
-        """Encode the upload of a job, unless the archive has the same slide; raises EncodingCancelled, SlideError."""
+        """Encode the upload of a job, unless the archive has the same slide; raises JobCancelled, SlideError."""
 
         def on_progress(done: int, total: int | None) -> None:
             if not report_progress(done, total):
-                raise EncodingCancelled("job", "was cancelled")
+                raise JobCancelled("job", "was cancelled")
 
         queries = self.create_queries(entry, job.owner)
         upload = queries.get_upload(job.upload_id or "")

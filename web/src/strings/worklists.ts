@@ -1,0 +1,27 @@
+import { formatCount, formatProbability } from "./formats";
+
+export const worklists = {
+  title: "Worklists",
+  explain: "Many slides searched in one go, for one table. Worklists are kept for a week.",
+  none: "There are no worklists. Select slides in a list, or open a collection, and choose Make a worklist.",
+  make: "Make a worklist",
+  nameOf: (count: number, date: string) => `${formatCount(count, "slide", "slides")}, ${date}`,
+  started: "The worklist is being made.",
+  facts: (archive: string, date: string) => `${archive}, ${date}`,
+  progress: (done: number, total: number) => `${done} of ${formatCount(total, "slide", "slides")}`,
+  states: { waiting: "Waiting", running: "Searching", done: "Done", failed: "Failed", cancelled: "Cancelled" },
+  remove: (name: string) => `Delete ${name}`,
+  removed: (name: string) => `${name} was deleted.`,
+  csv: "CSV",
+  json: "JSON",
+  all: "All worklists",
+  slide: "Slide",
+  likely: (label: string) => `Likely ${label}`,
+  agreement: "Nearest patients",
+  nearest: "Nearest slides",
+  phrases: "A report would say",
+  probability: formatProbability,
+  unlike: "Unlike anything in the archive",
+  waits: "Waiting",
+  gone: "This worklist belongs to somebody else, has expired, or was deleted.",
+} as const;

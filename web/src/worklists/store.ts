@@ -1,0 +1,48 @@
+/** The worklists of whoever asks. */
+import { worklists } from "../api/endpoints";
+import { asApiError } from "../api/error";
+import type { WorklistInfo, WorklistSlide } from "../api/types";
+import { go } from "../state/navigation";
+import { resource } from "../state/resource";
+import { currentSession } from "../state/session";
+import { toast } from "../state/toasts";
+import { strings } from "../strings";
+
+const words = strings.worklists;
+
+/** What of a view's own settings says which worklist is open. */
+export const OPEN = "worklist";
+
+export const worklistList = resource(
+  () => currentSession()?.name ?? null,
+  (_, signal) => worklists.list(signal),
+);
+
+/** Search with slides of an archive, and open the table that is made of it. */
+export async function makeWorklist(archive: string, slides: readonly WorklistSlide[]): Promise<void> {
+  const name = words.nameOf(slides.length, new Date().toLocaleDateString());
+  try {
+    const made = await worklists.start(archive, { name, slides: [...slides] });
+    toast(words.started);
+    worklistList.reload();
+    go({ view: "work", archive, shown: { [OPEN]: made.worklist_id } });
+  } catch (thrown) {
+    toast(asApiError(thrown).message, "error");
+  }
+}
+
+/** Delete a worklist, with the work on it. */
+export async function removeWorklist({ worklist_id, name }: WorklistInfo): Promise<void> {
+  try {
+    await worklists.remove(worklist_id);
+    toast(words.removed(name));
+  } catch (thrown) {
+    toast(asApiError(thrown).message, "error");
+  }
+  worklistList.reload();
+}
+
+/** Whether more is to come. */
+export function isGoing({ state }: Pick<WorklistInfo, "state">): boolean {
+  return state === "waiting" || state === "running";
+}
