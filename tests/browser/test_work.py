@@ -91,7 +91,6 @@ def newest_job(page: Page) -> Locator:
 def test_dropped_slides_arrive_and_are_added_in_two_clicks(
     work: Page, watched: Watched, place: Path, slides: list[bytes]
 ) -> None:
-    work.evaluate("location.hash = '/results'")
     report = b"Kidney: papillary renal cell carcinoma. Patient: Jane Doe."
     drop(work, {"D-1.tiff": slides[0], "D-2.tiff": slides[1], "D-2.txt": report, "bad.svs": b"no slide"})
     uploads = region(work, "Uploads")
@@ -117,6 +116,7 @@ def test_dropped_slides_arrive_and_are_added_in_two_clicks(
 
 def test_a_slide_that_was_asked_with_is_added_in_two_clicks(work: Page, slides: list[bytes]) -> None:
     work.evaluate("location.hash = '/results'")
+    expect(work.get_by_role("heading", name="Work", exact=True)).to_have_count(0)
     drop(work, {"Q-1.tiff": slides[2]})
     work.get_by_role("log").get_by_role("button", name="Add to ward").click()
     work.get_by_role("dialog").get_by_role("button", name="Add 1 slide").click()

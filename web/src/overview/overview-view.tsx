@@ -2,7 +2,7 @@ import type { JSX } from "preact";
 import { useId, useMemo, useState } from "preact/hooks";
 import { archives } from "../api/endpoints";
 import type { ArchiveInfo, ArchiveMap } from "../api/types";
-import { archive } from "../state/archives";
+import { archive, archiveChanges } from "../state/archives";
 import { route, show } from "../state/navigation";
 import { useResource } from "../state/resource";
 import { strings } from "../strings";
@@ -27,7 +27,10 @@ export function OverviewView(): JSX.Element {
 
 function ArchiveOverview({ info }: { info: ArchiveInfo }): JSX.Element {
   const column = colourColumn(info, route.value.shown.label ?? null);
-  const { value, error, loading, reload } = useResource({ name: info.name, column }, mapOf);
+  const { value, error, loading, reload } = useResource(
+    { name: info.name, column, changes: archiveChanges.value },
+    mapOf,
+  );
   return (
     <div class="overview">
       <header class="overview-head">
@@ -46,6 +49,8 @@ function ArchiveOverview({ info }: { info: ArchiveInfo }): JSX.Element {
 interface MapOf {
   readonly name: string;
   readonly column: string | null;
+  /** Of archives: another content is another map. */
+  readonly changes: number;
 }
 
 function mapOf({ name, column }: MapOf, signal: AbortSignal): Promise<ArchiveMap> {

@@ -1,7 +1,7 @@
 /** Files dropped anywhere on the page: slides are uploaded, texts are taken for reports. */
 import type { JSX } from "preact";
 import { useLayoutEffect, useState } from "preact/hooks";
-import { go } from "../state/navigation";
+import { go, view } from "../state/navigation";
 import { strings } from "../strings";
 import { Icon } from "../ui/icons";
 import { droppedFiles, holdsFolder } from "../uploads/named-files";
@@ -42,7 +42,7 @@ function listen(setHovering: (hovering: boolean) => void): () => void {
     setHovering(false);
     if (!transfer || !file) return;
     event.preventDefault();
-    if (transfer.files.length > 1 || holdsFolder(transfer)) takeSeveral(transfer);
+    if (view.peek() === "work" || transfer.files.length > 1 || holdsFolder(transfer)) takeToWork(transfer);
     else take(file);
   };
   addEventListener("dragover", over);
@@ -55,8 +55,8 @@ function listen(setHovering: (hovering: boolean) => void): () => void {
   };
 }
 
-/** Several files are no question: they are uploaded, to be asked with or added to the archive one by one. */
-function takeSeveral(transfer: DataTransfer): void {
+/** Folders and several files are no question, nor is what is dropped among uploads: all of it is uploaded. */
+function takeToWork(transfer: DataTransfer): void {
   void droppedFiles(transfer).then(sendFiles);
   go({ view: "work" });
 }

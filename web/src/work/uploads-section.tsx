@@ -11,7 +11,7 @@ import { strings } from "../strings";
 import { ProgressBar } from "../ui/bars";
 import { Button } from "../ui/button";
 import { Note } from "../ui/status";
-import { droppedFiles, namedFiles } from "../uploads/named-files";
+import { namedFiles } from "../uploads/named-files";
 import { ADD } from "../uploads/offer-to-add";
 import { leftOut, progress, queue, sendFiles } from "../uploads/upload-queue";
 import { AddDialog } from "./add-dialog";
@@ -34,15 +34,11 @@ export function UploadsSection(): JSX.Element {
 
 function DropZone(): JSX.Element {
   const isOver = useSignal(false);
-  const drop = (event: DragEvent): void => {
+  const drop = (): void => {
+    // What is dropped anywhere on this page is taken there: search/file-drop.
     isOver.value = false;
-    if (!event.dataTransfer?.types.includes("Files")) return;
-    event.preventDefault();
-    event.stopPropagation();
-    void droppedFiles(event.dataTransfer).then(sendFiles);
   };
-  const over = (event: DragEvent): void => {
-    event.preventDefault();
+  const over = (): void => {
     isOver.value = true;
   };
   const leave = (): void => {
