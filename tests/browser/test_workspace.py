@@ -27,10 +27,12 @@ HIDE_LABELS = "document.querySelectorAll('.viewer-frame-label').forEach((one) =>
 FRAME_ON_STAGE = """(pane) => {
   const middle = ({ x, y, width, height }) => [x + width / 2, y + height / 2];
   const frame = pane.querySelector(".viewer-frame-match");
+  if (!frame) return [NaN, NaN, NaN];
   const [at, from] = [frame, pane.querySelector(".viewer-slide")].map((one) => middle(one.getBoundingClientRect()));
   return [at[0] - from[0], at[1] - from[1], frame.offsetWidth];
 }"""
 
+IS_IN_THE_MIDDLE = "([across, down]) => Math.abs(across) <= 3 && Math.abs(down) <= 3"
 SAME_MAGNIFICATION = """() => {
   const [one, other] = [...document.querySelectorAll(".viewer-scale-magnification")].map((each) => each.textContent);
   return one !== undefined && one === other;
@@ -277,6 +279,16 @@ def test_keys_zoom_judge_and_go_on_and_a_judgement_keeps_the_order(compared: Pag
     expect(rank).to_have_text(told.replace("1", "2", 1))
     compared.keyboard.press("p")
     expect(pane(compared, "Result")).to_have_attribute("aria-label", first)
+    # A close look at the query goes on to the best match of the next result, at the same scale.
+    pane(compared, "Query").get_by_role("button", name="20\u00d7").click()
+    expect(shown).to_have_text("20\u00d7")
+    compared.keyboard.press("n")
+    expect(pane(compared, "Result")).not_to_have_attribute("aria-label", first)
+    compared.wait_for_function(
+        f"(pane) => ({IS_IN_THE_MIDDLE})(({FRAME_ON_STAGE})(pane))", arg=handle(compared, "Result")
+    )
+    expect(magnification(pane(compared, "Query"))).to_have_text("20\u00d7")
+    expect(shown).to_have_text("20\u00d7")
 
 
 @pytest.mark.parametrize("size", [SIZES[0], ViewportSize(width=400, height=800)], ids=["1440", "400"])

@@ -6,10 +6,14 @@ import { regionText, shownRegion } from "../state/region-key";
 import { shownPlace } from "../state/shown-place";
 import type { Frame } from "../viewer/frame";
 import type { Stage } from "../viewer/stage";
+import { fitView, type Rect, type Size, type View } from "../viewer/view";
 import { type Comparison, querySlide } from "./comparison";
 import { type Frames, framesOf, pairId } from "./frames";
 import { type Link, useLink } from "./use-link";
 import { useShownPlace } from "./use-shown-place";
+
+/** Of the scale at which the whole slide is seen. */
+const CLOSER = 0.9;
 
 /** What is framed on both slides, which frame is looked at, and the ways there. */
 export interface Places {
@@ -41,6 +45,8 @@ export function usePlaces(comparison: Comparison): Places {
   useFlight(resultStage, isPlaced ? null : region);
   useShownPlace(queryStage, "query", asked && (asked.slide_id ?? asked.upload_id));
   useShownPlace(resultStage, "result", result.slide_id);
+  const keepsScale = route.value.shown.scale !== "free";
+  useNextMatch(queryStage, resultStage, region || isPlaced ? null : matchOf(frames), keepsScale);
   const link = useLink(queryStage, resultStage, result.slide_id, isPlaced || region ? resultStage : null);
   useEffect(() => {
     select(null);
@@ -66,6 +72,29 @@ export function useFlight(stage: Stage | null, region: Region | null): void {
   useEffect(() => {
     if (isOpen && region) stage?.flyTo(region, true);
   }, [stage, isOpen, wanted]);
+}
+
+/**
+ * Where the slide asked with is looked at closely, have each next result show its best match as closely, not the whole
+ * slide. match: null where it shows something else.
+ */
+function useNextMatch(query: Stage | null, result: Stage | null, match: Rect | null, keepsScale: boolean): void {
+  const open = useMemo(() => computed(() => Boolean(result?.view.value)), [result]);
+  const isOpen = open.value;
+  useEffect(() => {
+    const [view, slide] = [query?.view.peek(), query?.slide];
+    if (!isOpen || !match || !view || !slide || !isCloser(view, slide)) return;
+    result?.flyTo(match, true, keepsScale ? (query?.place()?.umPerPx ?? null) : null);
+  }, [query, result, isOpen]);
+}
+
+function matchOf(frames: Frames): Rect | null {
+  return frames.result.find(({ kind }) => kind === "match")?.rect ?? null;
+}
+
+/** Whether less than the whole slide is seen. */
+function isCloser(view: View, slide: Size): boolean {
+  return view.scale < CLOSER * fitView(view.stage, { x: 0, y: 0, ...slide }, 1, view.turn).scale;
 }
 
 type Goal = readonly [stage: Stage | null, frames: readonly Frame[]];
