@@ -20,7 +20,6 @@ from histoseek.archive.filters.expression import (
     Expression,
     IsNull,
     Literal,
-    Not,
     Where,
     all_of,
     one_of,
@@ -50,13 +49,13 @@ from histoseek.archive.stores.checksums import WORDS, list_altered, make_checksu
 from histoseek.archive.stores.code_rows import CodeCaches
 from histoseek.archive.stores.mosaic_rows import MosaicTable
 from histoseek.archive.stores.ranking_cache import RankingCache
+from histoseek.archive.stores.row_memory import RowMemory, split_facts, split_lists, split_tokens
 from histoseek.archive.stores.rows import RankingRows
 from histoseek.archive.stores.signature_rows import (
     SIGNATURE,
     StoreSource,
     flat,
     list_signature_columns,
-    lists,
     read_dimensions,
     signature_block,
     with_signatures,
@@ -87,6 +86,7 @@ class SlideTable:
         self._codes = codes or CodeCaches.create()
         self._snapshot: SlideTable | None = None
         self._counts: dict[str, int] = {}
+        self._memory = RowMemory()
 
     @property
     def version(self) -> int:
@@ -174,7 +174,9 @@ class SlideTable:
         """Slides in the order asked, compared with their checksums where they are `checked`; raises UnknownSlide."""
         view = self.snapshot()
         names = [name for name in view._schema.names if checked or name != CHECKSUM]
-        return view._parse(view._rows(slide_ids, names))
+        if checked:
+            return view._parse(view._rows(slide_ids, names))
+        return view._memory.recall_slides("whole", slide_ids, lambda ids: view._parse(view._rows(ids, names)))
 
     def _parse(self, rows: pa.Table) -> list[StoredSlide]:
         return [
@@ -209,8 +211,13 @@ class SlideTable:
         view = self.snapshot()
         held = view._cache.held(view._version)
         left_out = (*LANGUAGE_COLUMNS, RECORD_TOKENS, CHECKSUM, WORD_TILES, *(SIGNATURE if held else ()))
-        rows = view._rows(slide_ids, [name for name in view._schema.names if name not in left_out])
-        return to_slides(with_signatures(rows, held.block.take(held.places_of(slide_ids))) if held else rows)
+        names = [name for name in view._schema.names if name not in left_out]
+
+        def read(ids: Sequence[str]) -> list[StoredSlide]:
+            rows = view._rows(ids, names)
+            return to_slides(with_signatures(rows, held.block.take(held.places_of(ids))) if held else rows)
+
+        return view._memory.recall_slides("shown", slide_ids, read)
 
     def slides(self, where: Where = None) -> Sequence[str]:
         """Ids of the slides that satisfy a filter, sorted."""
@@ -297,14 +304,13 @@ class SlideTable:
 
     def list_report_facts(self, slide_ids: Sequence[str]) -> dict[str, list[str]]:
         """What the reports of some slides state, by slide; those without a report are left out."""
-        rows = self.columns(["slide_id", "report_facts"], one_of("slide_id", slide_ids))
-        pairs = zip(rows["slide_id"].to_pylist(), rows["report_facts"].to_pylist(), strict=True)
-        return {slide_id: stated for slide_id, stated in pairs if stated}
+        view = self.snapshot()
+        return view._memory.recall_column("report_facts", slide_ids, view.columns, split_facts)
 
     def list_report_tokens(self, slide_ids: Sequence[str]) -> list[frozenset[str]]:
         """The tokens of the reports of some slides, in no order."""
-        rows = self.columns(["report_tokens"], one_of("slide_id", slide_ids)) if slide_ids else None
-        return [frozenset(tokens.split()) for tokens in rows["report_tokens"].to_pylist()] if rows else []
+        view = self.snapshot()
+        return list(view._memory.recall_column("report_tokens", slide_ids, view.columns, split_tokens).values())
 
     def like_words(self, token: str, count: int) -> list[str]:
         """A few reports with a word that is spelled almost like a token."""
@@ -317,20 +323,16 @@ class SlideTable:
 
     def windows(self, slide_ids: Sequence[str]) -> Mapping[str, NDArray[np.float16]]:
         """By slide id, the vectors of a report's windows one after the other, where it has more than one."""
-        where = all_of(one_of("slide_id", slide_ids), Not(IsNull(Column("report_windows"))))
-        return lists(self.columns(["slide_id", "report_windows"], where))
+        view = self.snapshot()
+        return view._memory.recall_column("report_windows", slide_ids, view.columns, split_lists)
 
     def places(self, slide_ids: Sequence[str], tokens: Collection[str]) -> Mapping[str, list[tuple[int, int]]]:
         """By slide id, where its report has some tokens, in the stored text; only of those whose places are known."""
         view = self.snapshot()
         if "report_places" not in view._schema.names or not slide_ids:
             return {}
-        rows = view._read_unordered(slide_ids, ["slide_id", "report_tokens", "report_places"]).to_pylist()
-        places = {
-            row["slide_id"]: find_places(row["report_tokens"], row["report_places"], tokens)
-            for row in rows
-            if row["report_places"] is not None
-        }
+        stored = view._memory.recall_places(slide_ids, view._read_unordered)
+        places = {slide_id: find_places(*one, tokens) for slide_id, one in stored.items()}
         return {slide_id: own for slide_id, own in places.items() if own is not None}
 
     def ranking_block(self, slide_ids: Sequence[str]) -> SignatureBlock:
