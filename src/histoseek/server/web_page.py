@@ -6,12 +6,16 @@ from pathlib import Path
 
 from fastapi import FastAPI
 from fastapi.responses import FileResponse, HTMLResponse
+from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 STATIC = Path(__file__).parent / "static"
 _IMMUTABLE = "public, max-age=31536000, immutable"
+_SUFFIXES = {"br": ".br", "gzip": ".gz"}
+"""Of compressed files, by their codings, the smallest first."""
+
 _NOT_BUILT = (
     "<!doctype html><html lang=en><title>histoseek</title><h1>The page is not built</h1>"
     "<p>This is a checkout of the sources. Build the page with <code>make page</code>; the REST API needs none.</p>"
@@ -19,13 +23,24 @@ _NOT_BUILT = (
 
 
 class _Assets(StaticFiles):
-    """Files whose names change with their content."""
+    """Files whose names change with their content, as the build has compressed them where a browser takes that."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        response = await super().get_response(path, scope)
+        coding = self._choose_coding(path, Headers(scope=scope).get("accept-encoding", ""))
+        response = await super().get_response(path + _SUFFIXES.get(coding, ""), scope)
+        response.headers.add_vary_header("Accept-Encoding")
+        if coding:
+            response.headers["Content-Encoding"] = coding
         if response.status_code == 200:
             response.headers["Cache-Control"] = _IMMUTABLE
         return response
+
+    def _choose_coding(self, path: str, accepted: str) -> str:
+        """The best coding that a browser takes and the build made of a file; "" for the file as it is."""
+        parts = (part.partition(";") for part in accepted.replace(" ", "").lower().split(","))
+        taken = {name for name, _, quality in parts if quality not in ("q=0", "q=0.0", "q=0.00", "q=0.000")}
+        there = (coding for coding in _SUFFIXES if coding in taken)
+        return next((coding for coding in there if self.lookup_path(path + _SUFFIXES[coding])[1] is not None), "")
 
 
 def add_page(app: FastAPI) -> None:
