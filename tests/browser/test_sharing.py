@@ -140,6 +140,10 @@ def test_news_of_a_saved_search_are_counted_and_then_seen(opened: Page, own: Cli
         row.get_by_role("link", name="of nobody").click()
     assert answer.value.ok
     expect(opened).to_have_url(re.compile(r"v\.since="))
+    go(opened, f"#/results?archive=cohort&ask=slide&slide={A}&v.since=2001-01-01T00:00:00Z")
+    expect(opened.locator("[data-slide]").first.get_by_text("New", exact=True)).to_be_visible()
+    go(opened, f"#/results?archive=cohort&ask=slide&slide={A}&v.since=2101-01-01T00:00:00Z")
+    expect(opened.locator("[data-slide]").first.get_by_text("New", exact=True)).to_have_count(0)
     own.delete_saved_search(saved.search_id)
 
 

@@ -120,7 +120,7 @@ function Head({ collection }: { collection: Collection }): JSX.Element {
         )}
       </div>
       <div class="collections-tools screen-only">
-        <MakeWorklist slides={collection.items} />
+        <MakeWorklist slides={collection.items.map(({ archive, slide_id }) => ({ archive, slide_id }))} />
         <ExportMenu collection={collection} />
         {collection.access === "own" ? (
           <OwnerTools collection={collection} />

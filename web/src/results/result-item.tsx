@@ -2,6 +2,7 @@
 import type { JSX } from "preact";
 import { slides } from "../api/endpoints";
 import type { Result } from "../api/types";
+import { NewMark } from "../saved/new-mark";
 import { runQuery } from "../search/query-form";
 import { archiveName } from "../state/archives";
 import { hrefTo, NEW_QUESTION, route } from "../state/navigation";
@@ -71,7 +72,8 @@ function Title({ result }: { result: Result }): JSX.Element {
     <h2>
       <a data-result href={compareHref(slide_id)} aria-label={words.compare(slide.diagnosis, slide_id, result.rank)}>
         {slide.diagnosis ?? slide_id}
-      </a>
+      </a>{" "}
+      <NewMark slide={slide} />
     </h2>
   );
 }

@@ -14,6 +14,7 @@ import { Note } from "../ui/status";
 import { namedFiles } from "../uploads/named-files";
 import { ADD } from "../uploads/offer-to-add";
 import { leftOut, progress, queue, sendFiles } from "../uploads/upload-queue";
+import { MakeWorklist } from "../worklists/make-worklist";
 import { AddDialog } from "./add-dialog";
 import { QueuedRow, UploadRow } from "./upload-rows";
 
@@ -147,6 +148,9 @@ function Ready(): JSX.Element {
     <>
       <div class="work-ready-head">
         <h3>{words.ready(uploads.length)}</h3>
+        {archive.value && (
+          <MakeWorklist slides={chosen.value.map(({ upload_id }) => ({ archive: archiveName.value, upload_id }))} />
+        )}
         {mayAdd && uploads.length > 1 && (
           <Button
             kind="primary"

@@ -1,4 +1,5 @@
 import type { JSX } from "preact";
+import type { WorklistSlide } from "../api/types";
 import { strings } from "../strings";
 import { Button } from "../ui/button";
 import { Menu } from "../ui/menu";
@@ -7,16 +8,19 @@ import { makeWorklist } from "./store";
 const words = strings.worklists;
 
 export interface MakeWorklistProps {
-  /** Slides by archive; of one archive it is the button alone, of several each can be chosen. */
-  readonly slides: readonly { readonly archive: string; readonly slide_id: string }[];
+  /** Slides of archives, or uploads to ask archives with; of several archives one can be chosen. */
+  readonly slides: readonly (WorklistSlide & { readonly archive: string })[];
 }
 
 /** Searches with many slides for one table. */
 export function MakeWorklist({ slides }: MakeWorklistProps): JSX.Element | null {
   const archives = [...new Set(slides.map(({ archive }) => archive))];
   const make = (wanted: string): void => {
-    const ids = slides.filter(({ archive }) => archive === wanted).map(({ slide_id }) => ({ slide_id }));
-    void makeWorklist(wanted, ids);
+    const own = slides.filter(({ archive }) => archive === wanted);
+    void makeWorklist(
+      wanted,
+      own.map(({ archive: _, ...slide }) => slide),
+    );
   };
   const [only] = archives;
   if (only === undefined) return null;
