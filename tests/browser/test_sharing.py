@@ -80,6 +80,10 @@ def test_a_collection_is_shared_with_a_colleague_and_left(
     colleague_page.get_by_label(f"Note on {A}").focus()
     opened.keyboard.press("Escape")
     expect(opened.get_by_role("dialog")).to_have_count(0)
+    opened.set_viewport_size({"width": 400, "height": 800})
+    button = opened.get_by_role("button", name="Delete", exact=True).bounding_box()
+    assert button
+    assert button["x"] + button["width"] <= 400
     assert accessibility_faults(colleague_page) == []
     colleague_page.get_by_role("button", name="Leave").click()
     expect(colleague_page.get_by_text("is no longer in your list")).to_be_visible()
