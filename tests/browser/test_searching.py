@@ -14,9 +14,9 @@ from playwright.sync_api import Locator, Page, expect
 from histoseek.api import Archive
 from tests.browser.watched import Watched, accessibility_faults, expect_loaded
 
-DROP = """([name, text]) => {
+DROP = """given => {
   const files = new DataTransfer();
-  files.items.add(new File([text], name));
+  for (const [name, text] of given) files.items.add(new File([text], name));
   for (const kind of ["dragover", "drop"]) {
     document.body.dispatchEvent(new DragEvent(kind, { bubbles: true, cancelable: true, dataTransfer: files }));
   }
@@ -40,8 +40,26 @@ def slide_ids(page: Page) -> list[str]:
     return [one.get_attribute("data-slide") or "" for one in page.locator("li[data-slide]").all()]
 
 
-def tab(page: Page, name: str) -> None:
-    page.get_by_role("tab", name=name, exact=True).click()
+def field(page: Page) -> Locator:
+    return page.get_by_role("combobox", name="Search the archive")
+
+
+def ask(page: Page, text: str) -> None:
+    field(page).fill(text)
+    field(page).press("Enter")
+
+
+def chips(page: Page) -> Locator:
+    return page.get_by_role("list", name="Understood as").get_by_role("listitem")
+
+
+PASTE = """([text]) => {
+  const pasted = new DataTransfer();
+  pasted.setData("text/plain", text);
+  const field = document.querySelector("[data-search-field]");
+  field.focus();
+  field.dispatchEvent(new ClipboardEvent("paste", { bubbles: true, cancelable: true, clipboardData: pasted }));
+}"""
 
 
 @pytest.fixture
@@ -49,29 +67,74 @@ def a_slide(indexed: Path) -> str:
     return Archive.open(indexed).records()[0].slide_id
 
 
-def test_a_pasted_report_stays_out_of_the_address_and_outlives_a_reload(opened: Page) -> None:
-    tab(opened, "Report")
-    opened.get_by_label("Text of a report").fill(REPORT)
-    opened.get_by_role("button", name="Search", exact=True).click()
+def test_a_pasted_report_is_a_chip_stays_out_of_the_address_and_outlives_a_reload(opened: Page) -> None:
+    opened.evaluate(PASTE, [REPORT.replace(". ", ".\n")])
+    expect(chips(opened)).to_contain_text(["Report, 10 words"])
+    field(opened).press("Enter")
     before = slide_ids(opened)
     assert "Necrosis" not in opened.url
     opened.reload()
     assert slide_ids(opened) == before
-    expect(opened.get_by_label("Text of a report")).to_have_value(REPORT)
+    opened.get_by_role("button", name="Report, 10 words").click()
+    expect(opened.get_by_role("region", name="Report, 10 words")).to_contain_text("Necrosis is present")
+    opened.get_by_role("button", name="Remove the report").click()
+    expect(chips(opened)).to_have_count(0)
 
 
-def test_a_dropped_text_is_taken_for_a_report(opened: Page) -> None:
-    opened.evaluate(DROP, ["report.txt", REPORT])
-    expect(opened.get_by_role("tab", name="Report")).to_have_attribute("aria-selected", "true")
-    expect(opened.get_by_label("Text of a report")).to_have_value(REPORT)
+def test_dropped_texts_and_pdfs_are_one_report(opened: Page) -> None:
+    opened.evaluate(DROP, [["a.txt", REPORT], ["b.txt", "Lymph node: lymphoma."]])
+    expect(chips(opened)).to_contain_text(["Report, 13 words"])
+
+
+def test_several_dropped_slides_are_a_case_or_only_uploaded(opened: Page, cohort: Path) -> None:
+    opened.evaluate(DROP, [["a.svs", "no slide"], ["b.svs", "neither"]])
+    dialog = opened.get_by_role("dialog")
+    expect(dialog.get_by_role("listitem")).to_have_text(["a.svs", "b.svs"])
+    expect(dialog.get_by_role("button", name="Search as one case")).to_be_visible()
+    assert accessibility_faults(opened) == []
+    opened.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+
+
+def test_a_part_of_a_name_leads_to_its_slide(opened: Page, a_slide: str) -> None:
+    ask(opened, f"{a_slide.lower()}.tiff")
+    opened.wait_for_url(f"**at={a_slide}**")
+
+
+def test_completions_lead_to_slides_that_have_them(opened: Page, indexed: Path) -> None:
+    records = Archive.open(indexed).records()
+    value = str(records[0].diagnosis)
+    field(opened).press_sequentially(value[:4])
+    option = opened.get_by_role("option", name=re.compile(f"^{value}.*Diagnosis .*slide")).first
+    expect(option).to_be_visible()
+    assert accessibility_faults(opened) == []
+    field(opened).press("ArrowDown")
+    expect(option).to_have_attribute("aria-selected", "true")
+    field(opened).press("Enter")
+    opened.wait_for_url("**f.diagnosis=**")
+    expect(field(opened)).to_have_value("")
+
+
+def test_what_was_understood_can_be_taken_otherwise(opened: Page, indexed: Path) -> None:
+    organ = str(Archive.open(indexed).records()[0].organ)
+    ask(opened, f"adenocarcinoma organ:{organ} without necrosis")
+    expect(chips(opened)).to_contain_text(["adenocarcinoma", f"Organ: {organ}", "Without necrosis"])
+    assert f"f.organ={organ}" in opened.url
+    chips(opened).nth(1).get_by_role("button", name=f"Organ: {organ}", exact=True).click()
+    opened.get_by_role("menuitem", name="Search for").click()
+    opened.wait_for_url(lambda url: "f.organ" not in url)
+    opened.get_by_role("button", name="Remove Without necrosis").click()
+    opened.wait_for_url(lambda url: "without" not in url)
+    chips(opened).first.get_by_role("button", name="adenocarcinoma", exact=True).click()
+    opened.get_by_role("menuitem", name="Diagnosis: adenocarcinoma").click()
+    opened.wait_for_url("**f.diagnosis=adenocarcinoma**")
 
 
 def test_a_picture_waits_until_its_spacing_is_known(opened: Page, tmp_path: Path) -> None:
     picture = tmp_path / "crop.png"
     noise = np.random.default_rng(0).integers(0, 60, (400, 400, 3))
     cv2.imwrite(str(picture), (np.array([200, 130, 190]) - noise).astype(np.uint8))
-    tab(opened, "Slide")
-    opened.get_by_label("Slide file").set_input_files(picture)
+    opened.get_by_label("File", exact=True).set_input_files(picture)
     upload = opened.get_by_role("button", name="Upload", exact=True)
     expect(upload).to_be_disabled()
     opened.get_by_label("Pixel size").fill("half")
@@ -82,18 +145,22 @@ def test_a_picture_waits_until_its_spacing_is_known(opened: Page, tmp_path: Path
     expect(opened).to_have_url(re.compile(r"spacing=0\.5"))
 
 
-def test_an_upload_is_asked_with_again_and_deleted(opened: Page, cohort: Path, tmp_path: Path) -> None:
+def test_an_upload_is_asked_with_words_and_again_and_deleted(opened: Page, cohort: Path, tmp_path: Path) -> None:
     own = tmp_path / "again.tiff"
     own.write_bytes(sorted(cohort.glob("*.tiff"))[0].read_bytes() + b"\0")
-    tab(opened, "Slide")
-    opened.get_by_label("Slide file").set_input_files(own)
+    opened.get_by_label("File", exact=True).set_input_files(own)
     before = slide_ids(opened)
-    opened.get_by_role("button", name="Choose another slide").click()
-    opened.get_by_role("button", name=re.compile("^Uploaded")).click()
+    expect(chips(opened)).to_contain_text(["again.tiff"])
+    ask(opened, "with necrosis")
+    opened.wait_for_url("**ask=composed**")
+    opened.get_by_role("button", name="Search without this slide").click()
+    opened.wait_for_url("**ask=text**")
     entry = opened.get_by_role("listitem").filter(has_text="again.tiff").first
+    field(opened).fill("")
+    opened.get_by_role("button", name=re.compile("^Uploaded")).click()
     entry.get_by_role("button", name="Use").click()
+    opened.wait_for_url("**ask=slide**")
     assert slide_ids(opened) == before
-    opened.get_by_role("button", name="Choose another slide").click()
     opened.get_by_role("button", name=re.compile("^Uploaded")).click()
     opened.get_by_role("button", name="Delete again.tiff").first.click()
     expect(opened.get_by_text("again.tiff was deleted")).to_be_visible()
@@ -101,7 +168,7 @@ def test_an_upload_is_asked_with_again_and_deleted(opened: Page, cohort: Path, t
 
 def test_keys_go_through_results_judge_them_and_come_back_to_their_place(opened: Page, a_slide: str) -> None:
     go(opened, "ask=text&text=carcinoma")
-    opened.get_by_label("Words to look for").press("ArrowDown")
+    field(opened).press("ArrowDown")
     expect(results(opened).nth(0)).to_be_focused()
     for key, at in [("j", 1), ("ArrowDown", 2), ("k", 1), ("End", results(opened).count() - 1), ("Home", 0)]:
         opened.keyboard.press(key)

@@ -11,7 +11,7 @@ from tests.server.running import RunningServer
 NARROW: ViewportSize = {"width": 400, "height": 800}
 LOW: ViewportSize = {"width": 1280, "height": 640}
 VIEWS = {
-    "results?ask=text&text=carcinoma": "Search",
+    "results?ask=text&text=carcinoma": "Slides",
     "compare": "Compare",
     "overview": "Overview",
     "collections": "Collections",
@@ -58,7 +58,7 @@ def test_the_header_scrolls_away_and_is_there_again_with_another_view(opened: Pa
     opened.locator("[data-result]").last.scroll_into_view_if_needed()
     opened.wait_for_function(HEADER_IS_AWAY)
     assert opened.evaluate(FOOTER_BELOW)
-    opened.keyboard.press("5")
+    opened.keyboard.press("H")
     expect(opened.get_by_role("heading", name="History")).to_be_visible()
     opened.wait_for_function(HEADER_IS_THERE)
 

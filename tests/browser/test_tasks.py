@@ -73,7 +73,7 @@ def pane(page: Page, side: str) -> Locator:
 
 
 def test_words_find_slides_whose_reports_say_so(opened: Page, indexed: Path) -> None:
-    opened.get_by_label("Words to look for").fill("lymphoma")
+    opened.locator("[data-search-field]").fill("lymphoma")
     opened.keyboard.press("Enter")
     wanted = [one.slide_id for one in Archive.open(indexed).search(text="lymphoma", k=10)]
     assert slide_ids(opened) == wanted
@@ -85,8 +85,7 @@ def test_an_uploaded_slide_finds_what_looks_alike(opened: Page, cohort: Path, tm
     taken = sorted(cohort.glob("*.tiff"))[0]
     own = tmp_path / "query.tiff"
     own.write_bytes(taken.read_bytes() + b"\0")  # other bytes, the same picture: the archive can't know the file
-    opened.get_by_role("tab", name="Slide", exact=True).click()
-    opened.get_by_label("Slide file").set_input_files(own)
+    opened.get_by_label("File", exact=True).set_input_files(own)
     results(opened).first.wait_for()
     expect(asked(opened)).to_contain_text("query.tiff")
     assert slide_ids(opened)[0] == taken.stem
@@ -196,10 +195,10 @@ def test_a_judged_result_is_kept_and_ranks_anew(opened: Page, server: RunningSer
 
 
 def test_the_back_button_leads_from_compare_to_the_results_and_the_question_before(opened: Page) -> None:
-    opened.get_by_label("Words to look for").fill("adenocarcinoma")
+    opened.locator("[data-search-field]").fill("adenocarcinoma")
     opened.keyboard.press("Enter")
     first = slide_ids(opened)
-    opened.get_by_label("Words to look for").fill("normal tissue")
+    opened.locator("[data-search-field]").fill("normal tissue")
     opened.keyboard.press("Enter")
     expect(asked(opened)).to_contain_text("normal tissue")
     results(opened).nth(1).click()
@@ -262,14 +261,13 @@ def test_an_error_is_told_with_what_to_do(watched: Watched, opened: Page) -> Non
 def test_a_file_that_is_no_slide_is_refused_in_one_line(watched: Watched, opened: Page, tmp_path: Path) -> None:
     broken = tmp_path / "broken.svs"
     broken.write_bytes(b"not a slide at all")
-    opened.get_by_role("tab", name="Slide", exact=True).click()
-    opened.get_by_label("Slide file").set_input_files(broken)
+    opened.get_by_label("File", exact=True).set_input_files(broken)
     expect(opened.get_by_role("alert")).to_contain_text("cannot be read as a slide")
     watched.expect_complaint("422")
 
 
 def test_slides_are_collected_noted_and_taken_away(opened: Page, client: Client) -> None:
-    opened.get_by_label("Words to look for").fill("carcinoma")
+    opened.locator("[data-search-field]").fill("carcinoma")
     opened.keyboard.press("Enter")
     first = slide_ids(opened)[0]
     opened.get_by_role("group", name=f"Slide {first}").get_by_role("button", name="Add to a collection").click()

@@ -26,6 +26,9 @@ const VIEW_ICONS: Record<View, IconName> = {
   history: "history",
 };
 
+/** Capital letters: figures select results, small letters are of what is shown. */
+const VIEW_KEYS = { results: "S", overview: "O", collections: "C", work: "W", history: "H" } as const;
+
 export function Header(): JSX.Element {
   usePageShortcuts();
   return (
@@ -74,9 +77,13 @@ function Views(): JSX.Element {
       <ul class="views">
         {MAIN_VIEWS.map((name) => (
           <li key={name}>
-            <a href={hrefTo({ view: name })} aria-current={view.value === name ? "page" : undefined}>
+            <a
+              href={hrefTo({ view: name })}
+              title={strings.app.views[name]}
+              aria-current={view.value === name ? "page" : undefined}
+            >
               <Icon name={VIEW_ICONS[name]} />
-              {strings.app.views[name]}
+              <span class="view-name">{strings.app.views[name]}</span>
             </a>
           </li>
         ))}
@@ -113,8 +120,8 @@ function usePageShortcuts(): void {
       { key: "?", label: strings.help.open, run: openHelp },
       { key: "/", label: strings.help.focusSearch, run: focusSearch },
       { key: "T", label: strings.help.theme, run: switchTheme },
-      ...MAIN_VIEWS.map((name, at) => ({
-        key: String(at + 1),
+      ...MAIN_VIEWS.map((name) => ({
+        key: VIEW_KEYS[name],
         label: strings.help.view(strings.app.views[name]),
         run: () => go({ view: name }),
       })),

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from histoseek.search.results import SearchResult, SearchResults
     from histoseek.search.scope.facets import Facet
     from histoseek.search.scope.fields import FieldFilter
+    from histoseek.search.understanding.completions import Completion
+    from histoseek.search.understanding.readings import Understanding
     from histoseek.search.words.labels import ZeroShotLabels
     from histoseek.search.worklist import WorklistOptions, WorklistRow
 
@@ -167,6 +169,22 @@ class SearchableArchive(ArchiveFolder):
         from histoseek.search.scope.fields import combine_filters
 
         return self.read(lambda view: combine_filters(view.store, filters))
+
+    def understand(self, text: str) -> Understanding:
+        """What a typed or pasted text is made of: names of slides, patients and cases, values and conditions of fields,
+        words, what is not wanted, or a whole report; with the query and the filters that follow. Raises InputError.
+        """
+        from histoseek.search.understanding.understand import understand
+
+        return understand(self, text)
+
+    def completions(self, text: str, most: int = 8) -> tuple[Completion, ...]:
+        """What the archive has that begins, or is named, like what is being typed: up to `most` values, and as many
+        slides, patients and cases.
+        """
+        from histoseek.search.understanding.completions import complete
+
+        return complete(self, text, most)
 
     @property
     def content_version(self) -> str:

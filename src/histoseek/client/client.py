@@ -29,6 +29,13 @@ from histoseek.rest.queries import DifferentialRequest, ExplainRequest, PhrasesR
 from histoseek.rest.results import DifferentialResponse, ExplainResponse, PhrasesResponse, SearchResponse
 from histoseek.rest.several import SeveralSearchRequest, SeveralSearchResponse
 from histoseek.rest.texts import ReportText
+from histoseek.rest.understanding import (
+    Completion,
+    Completions,
+    CompletionsRequest,
+    Understanding,
+    UnderstandRequest,
+)
 from histoseek.rest.uploads import (
     FileToSend,
     OfferedFile,
@@ -158,6 +165,16 @@ class Client(SharedWork):
         """How many slides have which values."""
         request = FacetsRequest(where=where, filters=tuple(filters))
         return self._send(Facets, "POST", f"{make_archive_path(archive)}/facets", request)
+
+    def understand(self, archive: str, text: str) -> Understanding:
+        """What a typed or pasted text is made of, and the question that follows."""
+        request = UnderstandRequest(text=text)
+        return self._send(Understanding, "POST", f"{make_archive_path(archive)}/understand", request)
+
+    def complete(self, archive: str, text: str, most: int = 8) -> tuple[Completion, ...]:
+        """What the archive has that begins, or is named, like what is being typed."""
+        request = CompletionsRequest(text=text, most=most)
+        return self._send(Completions, "POST", f"{make_archive_path(archive)}/completions", request).items
 
     def get_map(self, archive: str, label: str | None = None) -> Map:
         """The 2-d map of an archive."""

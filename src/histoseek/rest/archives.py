@@ -129,11 +129,14 @@ class Report(Response):
 
 
 class FieldFilter(Request):
-    """Slides that have one of these values in a field of the metadata or of facts from reports; null: no value."""
+    """Slides that have one of these values in a field of the metadata or of facts from reports; null: no value.
+
+    Of the source "name": slides that have one of these texts in their id, their file's name, their patient or case.
+    """
 
     model_config = make_example_config({"field": "organ", "values": ["kidney", "bladder"]})
 
-    source: Literal["metadata", "report"] = "metadata"
+    source: Literal["metadata", "report", "name"] = "metadata"
     field: ShortText
     values: tuple[Value, ...] = Field(min_length=1, max_length=200)
 

@@ -26,6 +26,7 @@ from histoseek.server.routes import (
     several,
     slides,
     texts,
+    understanding,
     uploads,
     worklists,
 )
@@ -108,6 +109,7 @@ def create_bare_app() -> FastAPI:
         slides,
         search,
         several,
+        understanding,
         uploads,
         open_uploads,
         texts,

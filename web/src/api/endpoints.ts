@@ -6,6 +6,7 @@ import type {
   Collection,
   CollectionContent,
   CollectionSharing,
+  Completion,
   DifferentialRequest,
   DifferentialResponse,
   ExplainRequest,
@@ -36,6 +37,7 @@ import type {
   SeveralSearchResponse,
   Slide,
   StoredJudgement,
+  Understanding,
   Upload,
   UploadOpening,
   UploadPart,
@@ -109,6 +111,16 @@ export const uploads = {
   thumbnailUrl: (uploadId: string, px = 256) => urlOf(path`uploads/${uploadId}/thumbnail`, { px }),
   tileUrl: (uploadId: string, level: number, column: number, row: number) =>
     urlOf(path`uploads/${uploadId}/image_files/${level}/${column}_${row}.jpg`),
+};
+
+export const typing = {
+  understand: (archive: string, text: string, signal?: Signal) =>
+    request<Understanding>("POST", path`archives/${archive}/understand`, { body: { text }, signal }),
+  complete: (archive: string, text: string, signal?: Signal) =>
+    request<{ readonly items: readonly Completion[] }>("POST", path`archives/${archive}/completions`, {
+      body: { text, most: 5 },
+      signal,
+    }),
 };
 
 export const texts = {

@@ -88,6 +88,24 @@ export type ArchiveMap = api.Map;
 /** Slides that have any of some values in a field, of the metadata or of what reports state; null: no value. */
 export type FieldFilter = Required<api.FieldFilter>;
 
+/** What the archive has that what is typed may become. */
+export type Completion = Omit<api.Completion, "filter"> & { readonly filter: FieldFilter };
+
+/** One way to take a piece of a typed text. */
+export type Reading = Omit<api.Reading, "filter"> & { readonly filter: FieldFilter | null };
+
+/** A piece of a typed text with what it is taken for, and what else it could be. */
+export type Part = Omit<api.Part, "reading" | "others"> & {
+  readonly reading: Reading;
+  readonly others: readonly Reading[];
+};
+
+/** What a typed text is made of, and the question that follows. */
+export type Understanding = Omit<api.Understanding, "parts" | "filters"> & {
+  readonly parts: readonly Part[];
+  readonly filters: readonly FieldFilter[];
+};
+
 /** Slides that were judged: what is asked with them is ranked anew. */
 export type Marks = Required<api.Marks>;
 

@@ -1,15 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { ImageQuery, Query } from "../api/types";
-import {
-  draftWith,
-  EMPTY_DRAFT,
-  modeOf,
-  patientOf,
-  queryOf,
-  withoutArchived,
-  withoutUpload,
-  withPatient,
-} from "./draft";
+import { draftOf, EMPTY_DRAFT, patientOf, queryOf, withoutArchived, withoutUpload, withPatient } from "./draft";
 
 const UPLOAD = "0123456789abcdef0123456789abcdef";
 const archived: ImageQuery = { kind: "slide", slide: { slide_id: "S-1" } };
@@ -30,30 +21,38 @@ const QUERIES: Query[] = [
   { kind: "composed", image: uploaded, without: "necrosis", weight: 0.5 },
 ];
 
+/** The words of a query, as they come back from what was typed. */
+function wordsOf(query: Query) {
+  const { text, without } = query.kind === "text" || query.kind === "composed" ? query : {};
+  return { text: text ?? "", without: without ?? "" };
+}
+
+const NO_WORDS = { text: "", without: "" };
+
 describe("queryOf", () => {
   it.each(QUERIES)("gives back the query that a draft was made of: $kind", (query) => {
-    expect(queryOf(draftWith(EMPTY_DRAFT, query), modeOf(query))).toEqual(query);
+    expect(queryOf(draftOf(query, EMPTY_DRAFT), wordsOf(query))).toEqual(query);
   });
 
-  it("gives none while something is missing", () => {
-    expect(queryOf({ ...EMPTY_DRAFT, without: "necrosis" }, "text")).toBeNull();
-    expect(queryOf({ ...EMPTY_DRAFT, text: "   " }, "text")).toBeNull();
-    expect(queryOf({ ...EMPTY_DRAFT, image: archived }, "composed")).toBeNull();
-    expect(queryOf({ ...EMPTY_DRAFT, text: "words" }, "composed")).toBeNull();
-    expect(queryOf(EMPTY_DRAFT, "slide")).toBeNull();
-    expect(queryOf(EMPTY_DRAFT, "report")).toBeNull();
+  it("gives none while there is nothing to ask", () => {
+    expect(queryOf(EMPTY_DRAFT, NO_WORDS)).toBeNull();
+    expect(queryOf(EMPTY_DRAFT, { text: "", without: "necrosis" })).toBeNull();
   });
 
-  it("asks with an archived slide whose id was only typed", () => {
-    const draft = { ...EMPTY_DRAFT, like: " S-1 ", text: "with necrosis" };
-    expect(queryOf(draft, "slide")).toEqual(archived);
-    expect(queryOf(draft, "composed")).toMatchObject({ image: archived });
-    expect(queryOf({ ...draft, image: uploaded }, "slide")).toEqual(uploaded);
+  it("asks with a slide and words by having both", () => {
+    const draft = { ...EMPTY_DRAFT, image: archived };
+    expect(queryOf(draft, NO_WORDS)).toEqual(archived);
+    expect(queryOf(draft, { text: "necrosis", without: "" })).toMatchObject({ kind: "composed", text: "necrosis" });
+  });
+
+  it("puts further words below a report", () => {
+    const draft = { ...EMPTY_DRAFT, report: "Sections show ..." };
+    expect(queryOf(draft, { text: "necrosis", without: "" })).toMatchObject({ text: "Sections show ...\nnecrosis" });
   });
 
   it("names no patient for slides whose patient the archive knows", () => {
-    expect(queryOf({ ...EMPTY_DRAFT, image: archived, patient: "P-1" }, "slide")).toEqual(archived);
-    expect(queryOf({ ...EMPTY_DRAFT, reportOf: "S-1", patient: "P-1" }, "report")).toEqual({
+    expect(queryOf({ ...EMPTY_DRAFT, image: archived, patient: "P-1" }, NO_WORDS)).toEqual(archived);
+    expect(queryOf({ ...EMPTY_DRAFT, reportOf: "S-1", patient: "P-1" }, NO_WORDS)).toEqual({
       kind: "report",
       slide_id: "S-1",
     });

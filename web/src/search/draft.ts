@@ -1,19 +1,14 @@
 import type { ImageQuery, Query, SlideRef } from "../api/types";
 
-/** The ways to ask, as tabs of the search bar. */
-export const MODES = ["text", "slide", "report", "composed"] as const;
-export type Mode = (typeof MODES)[number];
-
-/** What is being typed and chosen, for all modes at once, so that changing tabs loses nothing. */
+/** What is to be asked with, as far as it was given. */
 export interface Draft {
+  /** What is typed in the field. */
   readonly text: string;
-  readonly without: string;
+  /** A pasted report, "" for none. */
   readonly report: string;
-  /** The slide of the archive whose report is asked with, "" for a pasted one. */
+  /** The slide of the archive whose report is asked with, "" for none. */
   readonly reportOf: string;
   readonly image: ImageQuery | null;
-  /** The id of an archived slide that is being typed, for when there is no image yet. */
-  readonly like: string;
   /** The patient that an uploaded slide, a picture or words are of, who is to be left out. */
   readonly patient: string;
   /** Of the words against the image, 0 to 1. */
@@ -22,11 +17,9 @@ export interface Draft {
 
 export const EMPTY_DRAFT: Draft = Object.freeze({
   text: "",
-  without: "",
   report: "",
   reportOf: "",
   image: null,
-  like: "",
   patient: "",
   weight: 0.5,
 });
@@ -35,17 +28,20 @@ export const EMPTY_DRAFT: Draft = Object.freeze({
 export const LONGEST_WORDS = 4000;
 export const LONGEST_REPORT = 200_000;
 
-/** The tab that a query is asked in. */
-export function modeOf(query: Query): Mode {
-  if (query.kind === "text" || query.kind === "report" || query.kind === "composed") return query.kind;
-  return "slide";
+const WITHOUT = " without ";
+
+/** Words that are wanted and those that are not, as they are typed. */
+export function typedText(query: { text?: string | null; without?: string | null }): string {
+  return `${query.text ?? ""}${query.without ? WITHOUT + query.without : ""}`.trim();
 }
 
-/** The draft with what a query says put in; the rest stays. */
-export function draftWith(draft: Draft, query: Query): Draft {
+/** The draft of a query; the patient and the weight stay where the query does not say them. */
+export function draftOf(query: Query | null, before: Draft): Draft {
+  const draft = { ...EMPTY_DRAFT, weight: before.weight };
+  if (!query) return draft;
   switch (query.kind) {
     case "text":
-      return { ...draft, text: query.text, without: query.without ?? "", patient: query.patient_id ?? "" };
+      return { ...draft, text: typedText(query), patient: query.patient_id ?? "" };
     case "report":
       return {
         ...draft,
@@ -56,53 +52,36 @@ export function draftWith(draft: Draft, query: Query): Draft {
     case "composed":
       return {
         ...draft,
-        text: query.text ?? "",
-        without: query.without ?? "",
+        text: typedText(query),
         image: query.image,
-        like: "",
         patient: patientOf(query.image),
-        weight: query.weight ?? EMPTY_DRAFT.weight,
+        weight: query.weight ?? before.weight,
       };
     default:
-      return { ...draft, image: query, like: "", patient: patientOf(query) };
+      return { ...draft, image: query, patient: patientOf(query) };
   }
 }
 
-/** The query of a draft in a mode; null while something is missing. */
-export function queryOf(draft: Draft, mode: Mode): Query | null {
-  const text = draft.text.trim();
-  const without = draft.without.trim();
-  const image = imageOf(draft);
-  switch (mode) {
-    case "text":
-      return text ? { kind: "text", text, ...optional("without", without), ...patientIn(draft) } : null;
-    case "report":
-      return reportQueryOf(draft);
-    case "slide":
-      return image;
-    case "composed":
-      if (!image || !(text || without)) return null;
-      return {
-        kind: "composed",
-        image,
-        ...optional("text", text),
-        ...optional("without", without),
-        weight: draft.weight,
-      };
-  }
+/** Words to search for, and what is not wanted. */
+export interface Words {
+  readonly text: string;
+  readonly without: string;
 }
 
-function imageOf({ image, like, patient }: Draft): ImageQuery | null {
-  if (image) return withPatient(image, patient.trim());
-  const slide_id = like.trim();
-  return slide_id ? { kind: "slide", slide: { slide_id } } : null;
+/** The query of what is drafted beside what the typed text was understood as; null where there is nothing to ask. */
+export function queryOf(draft: Draft, words: Words): Query | null {
+  const { image, report, reportOf } = draft;
+  if (image) return imageQueryOf(withPatient(image, draft.patient.trim()), words, draft.weight);
+  if (reportOf) return { kind: "report", slide_id: reportOf };
+  if (report) return { kind: "report", text: [report, words.text].filter(Boolean).join("\n"), ...patientIn(draft) };
+  return words.text
+    ? { kind: "text", text: words.text, ...optional("without", words.without), ...patientIn(draft) }
+    : null;
 }
 
-function reportQueryOf(draft: Draft): Query | null {
-  const slide = draft.reportOf.trim();
-  if (slide) return { kind: "report", slide_id: slide };
-  const text = draft.report.trim();
-  return text ? { kind: "report", text, ...patientIn(draft) } : null;
+function imageQueryOf(image: ImageQuery, { text, without }: Words, weight: number): Query {
+  if (!text && !without) return image;
+  return { kind: "composed", image, ...optional("text", text), ...optional("without", without), weight };
 }
 
 function optional<Name extends string>(name: Name, value: string): { [key in Name]?: string } {
@@ -150,7 +129,7 @@ export function withPatient(image: ImageQuery, patient: string): ImageQuery {
 export function withoutArchived(draft: Draft): Draft {
   const uploaded =
     draft.image && slidesOf(draft.image).length > 0 && slidesOf(draft.image).every((ref) => ref.upload_id);
-  return { ...draft, image: uploaded ? draft.image : null, like: "", reportOf: "" };
+  return { ...draft, image: uploaded ? draft.image : null, reportOf: "" };
 }
 
 /** The image query without an uploaded slide that is no longer there; null when nothing is left of it. */

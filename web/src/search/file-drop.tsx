@@ -1,16 +1,19 @@
-/** Files dropped anywhere on the page: slides are uploaded, texts are taken for reports. */
+/** Files dropped anywhere on the page: slides are uploaded, texts and PDFs are reports to ask with. */
 import type { JSX } from "preact";
 import { useLayoutEffect, useState } from "preact/hooks";
-import { go, view } from "../state/navigation";
+import { texts } from "../api/endpoints";
+import { asApiError } from "../api/error";
+import { view } from "../state/navigation";
+import { toast } from "../state/toasts";
 import { strings } from "../strings";
 import { Icon } from "../ui/icons";
 import { droppedFiles, holdsFolder } from "../uploads/named-files";
-import { sendFiles } from "../uploads/upload-queue";
-import { mode, modes } from "./query-form";
-import { readReport } from "./report-panel";
+import { changeDraft, draft } from "./query-form";
+import { severalFiles, uploadOnly } from "./several-files";
 import { uploadAndSearch } from "./upload-queries";
 
-const TEXT = /\.txt$/i;
+const words = strings.search;
+const REPORT = /\.(txt|pdf)$/i;
 
 /** Listens for files over the page, and says where they go while they hover. */
 export function FileDrop(): JSX.Element | null {
@@ -21,7 +24,7 @@ export function FileDrop(): JSX.Element | null {
     <div class="file-drop" aria-hidden="true">
       <div>
         <Icon name="upload" size={32} />
-        {strings.search.dropHere}
+        {words.dropHere}
       </div>
     </div>
   );
@@ -38,12 +41,12 @@ function listen(setHovering: (hovering: boolean) => void): () => void {
   };
   const drop = (event: DragEvent): void => {
     const transfer = event.dataTransfer;
-    const file = transfer?.files[0];
     setHovering(false);
-    if (!transfer || !file) return;
+    if (!transfer?.files.length) return;
     event.preventDefault();
-    if (view.peek() === "work" || transfer.files.length > 1 || holdsFolder(transfer)) takeToWork(transfer);
-    else take(file);
+    // Folders are no question, nor is what is dropped among uploads.
+    if (view.peek() === "work" || holdsFolder(transfer)) uploadOnly(droppedFiles(transfer));
+    else void takeFiles([...transfer.files]);
   };
   addEventListener("dragover", over);
   addEventListener("dragleave", leave);
@@ -55,18 +58,22 @@ function listen(setHovering: (hovering: boolean) => void): () => void {
   };
 }
 
-/** Folders and several files are no question, nor is what is dropped among uploads: all of it is uploaded. */
-function takeToWork(transfer: DataTransfer): void {
-  void droppedFiles(transfer).then(sendFiles);
-  go({ view: "work" });
+/** Take files: reports are read, a slide is asked with; of several slides it is asked what they are. */
+export async function takeFiles(files: readonly File[]): Promise<void> {
+  const slides = files.filter(({ name }) => !REPORT.test(name));
+  const first = slides[0];
+  if (slides.length > 1) severalFiles.value = slides;
+  else if (first) void uploadAndSearch(first);
+  for (const file of files.filter(({ name }) => REPORT.test(name))) await readReport(file);
 }
 
-function take(file: File): void {
-  if (TEXT.test(file.name) && modes.peek().includes("report")) {
-    mode.value = "report";
-    void readReport(file);
-    return;
+/** Several reports are one text, one below the other. */
+async function readReport(file: File): Promise<void> {
+  try {
+    const { text } = await texts.read(file);
+    if (!text.trim()) return toast(words.noText(file.name), "error");
+    changeDraft({ report: [draft.peek().report, text.trim()].filter(Boolean).join("\n\n"), reportOf: "" });
+  } catch (error) {
+    toast(asApiError(error).message, "error");
   }
-  if (mode.peek() !== "composed") mode.value = "slide";
-  void uploadAndSearch(file);
 }

@@ -1,7 +1,6 @@
-/** Go to the search field; where a slide was chosen there is none, but the tabs of the modes. */
+/** Go to the search field. */
 export function focusSearch(): void {
-  const search = document.querySelector(".header-search");
-  const field = search?.querySelector<HTMLInputElement | HTMLTextAreaElement>("[data-search-field]");
-  if (field) field.select();
-  (field ?? search?.querySelector<HTMLElement>("[role=tab][aria-selected=true]"))?.focus();
+  const field = document.querySelector<HTMLInputElement>(".header-search [data-search-field]");
+  field?.select();
+  field?.focus();
 }

@@ -6,10 +6,13 @@ import { TARGETS, USUAL_SETTINGS } from "../state/route";
 import { strings } from "../strings";
 import { Button } from "../ui/button";
 import { Checkbox, Field } from "../ui/field";
+import { takesPatient } from "./draft";
+import { PatientField } from "./patient-field";
 import { Popover } from "./popover";
-import { changeSettings } from "./query-form";
+import { changeDraft, changeSettings, draft, submitDraft } from "./query-form";
 
-const words = strings.search.options;
+const search = strings.search;
+const words = search.options;
 
 const PER_PAGE = [10, 20, 50, 100];
 const LEAST_PERCENT = [0, 10, 25, 50, 75, 90];
@@ -19,7 +22,7 @@ const DISTANCES = ["symmetric", "maxsim", "closest", "rare", "global", "containe
 export function OptionsButton(): JSX.Element {
   const changed = changedCount();
   return (
-    <Popover label={changed ? words.changed(changed) : words.title} title={words.title}>
+    <Popover icon="more" label={changed ? words.changed(changed) : words.title} title={words.title}>
       <Options />
       {changed > 0 && <Button onClick={() => changeSettings(asUsual())}>{words.reset}</Button>}
     </Popover>
@@ -67,8 +70,43 @@ function Options(): JSX.Element {
         checked={settings.samePatient}
         onChange={(samePatient) => changeSettings({ samePatient })}
       />
+      <OfQuestion />
       <Advanced />
     </div>
+  );
+}
+
+/** What is of the question: whose slides are left out, and how much words count beside a slide. */
+function OfQuestion(): JSX.Element | null {
+  const { image, report, text, weight } = draft.value;
+  const percent = Math.round(weight * 100);
+  const isOfUpload = image !== null && takesPatient(image);
+  return (
+    <>
+      {(isOfUpload || (!image && (report || text))) && <PatientField />}
+      {image && (
+        <Field label={search.weight}>
+          {(id) => (
+            <span class="search-weight">
+              <span aria-hidden="true">{search.weightEnds.image}</span>
+              <input
+                id={id}
+                type="range"
+                min={0}
+                max={100}
+                step={5}
+                value={percent}
+                aria-valuetext={search.weightText(percent)}
+                title={search.weightText(percent)}
+                onInput={(event) => changeDraft({ weight: Number(event.currentTarget.value) / 100 })}
+                onChange={() => void submitDraft()}
+              />
+              <span aria-hidden="true">{search.weightEnds.words}</span>
+            </span>
+          )}
+        </Field>
+      )}
+    </>
   );
 }
 

@@ -10,18 +10,22 @@ export interface PopoverProps {
   readonly children: ComponentChildren;
 }
 
-/** A button that shows a panel below it; Escape and a click elsewhere close it. */
+/** A button that shows a panel below it; Escape, a click elsewhere, and buttons in it that say data-closes close it. */
 export function Popover({ label, icon, title, children }: PopoverProps): JSX.Element {
   const [open, setOpen] = useState(false);
   const root = useRef<HTMLDivElement>(null);
   const id = useId();
   useLayoutEffect(() => (open && root.current ? whenLeft(root.current, () => setOpen(false)) : undefined), [open]);
+  const onClick = (event: MouseEvent): void => {
+    if (event.target instanceof Element && event.target.closest("[data-closes]")) setOpen(false);
+  };
   return (
     <div ref={root} class="search-popover">
       <Button {...(icon ? { icon } : {})} aria-expanded={open} aria-controls={id} onClick={() => setOpen(!open)}>
         {label}
       </Button>
-      <section id={id} class="search-popover-panel" aria-label={title} hidden={!open}>
+      {/* biome-ignore lint/a11y/useKeyWithClickEvents: the keys of a button click it. */}
+      <section id={id} class="search-popover-panel" aria-label={title} hidden={!open} onClick={onClick}>
         {open && children}
       </section>
     </div>

@@ -53,7 +53,9 @@ function UploadEntry({ upload }: { upload: Upload }): JSX.Element {
         <span class="faint">{`${sizeText(upload.bytes)}, ${words.expires(expires)}`}</span>
         <EncodingProgress uploadId={upload.upload_id} />
       </div>
-      <Button onClick={() => void searchWithUploadAgain(upload)}>{words.useUpload}</Button>
+      <Button data-closes onClick={() => void searchWithUploadAgain(upload)}>
+        {words.useUpload}
+      </Button>
       <IconButton icon="trash" label={words.deleteUpload(upload.name)} onClick={() => void deleteUpload(upload)} />
     </li>
   );

@@ -1,7 +1,7 @@
 /** From a file to a question: it is uploaded, encoded, and asked with. */
 import { effect } from "@preact/signals";
 import { asApiError } from "../api/error";
-import type { ImageQuery, Upload } from "../api/types";
+import type { ImageQuery, SlideRef, Upload } from "../api/types";
 import { archiveName } from "../state/archives";
 import { route } from "../state/navigation";
 import { toast } from "../state/toasts";
@@ -10,8 +10,8 @@ import { ADD } from "../uploads/offer-to-add";
 import { slidesOf, withoutUpload } from "./draft";
 import { encode, encodingJobs, isEncoded, isFinished } from "./encoding-jobs";
 import { queryOfUpload } from "./files";
-import { changeDraft, chooseImage, draft, mode, submitDraft } from "./query-form";
-import { removeUpload, sendUpload, startUpload } from "./uploads";
+import { changeDraft, chooseImage, draft, submitDraft } from "./query-form";
+import { isAwaited, removeUpload, sendUpload, settle, startUpload, whenSettled } from "./uploads";
 
 /** Take a chosen or dropped file; a picture then waits for its spacing. */
 export async function uploadAndSearch(file: File): Promise<void> {
@@ -20,14 +20,26 @@ export async function uploadAndSearch(file: File): Promise<void> {
 
 /** Send the file that waited for its spacing in um/px. */
 export async function sendWithSpacing(file: File, spacingUmPerPx: number): Promise<void> {
-  searchWithUpload(await sendUpload(file, spacingUmPerPx));
+  const upload = await sendUpload(file, spacingUmPerPx);
+  if (!isAwaited()) searchWithUpload(upload);
+  if (upload) settle(upload);
+}
+
+/** Upload the slides of a case one after the other, and ask with those that were not refused or given up. */
+export async function askWithCase(files: readonly File[]): Promise<void> {
+  const slides: SlideRef[] = [];
+  for (const file of files) {
+    const upload = (await startUpload(file)) ?? (await whenSettled());
+    if (upload) slides.push({ upload_id: upload.upload_id });
+  }
+  if (slides.length) chooseImage({ kind: "case", slides });
 }
 
 /** Ask with an upload, once it is encoded. */
 export function searchWithUpload(upload: Upload | null): void {
   if (!upload) return;
   const image = queryOfUpload(upload);
-  changeDraft({ image, like: "" });
+  changeDraft({ image, report: "", reportOf: "" });
   if (image.kind === "picture") submitWith(image);
   else encodeThenSubmit(upload, image);
 }
@@ -89,5 +101,5 @@ function submitWith(image: ImageQuery): void {
   if (route.peek().shown[ADD]) return;
   const chosen = draft.peek().image;
   const ids = (of: ImageQuery) => JSON.stringify(slidesOf(of).map(({ upload_id }) => upload_id));
-  if (mode.peek() === "slide" && chosen && ids(chosen) === ids(image)) submitDraft();
+  if (chosen && ids(chosen) === ids(image)) void submitDraft();
 }

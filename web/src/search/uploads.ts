@@ -55,8 +55,30 @@ export async function sendUpload(file: File, spacingUmPerPx: number | null): Pro
   }
 }
 
+let settled: ((upload: Upload | null) => void) | null = null;
+
+/** Whether more files wait for the one on its way. */
+export function isAwaited(): boolean {
+  return settled !== null;
+}
+
+/** What becomes of the file that waits for its spacing or was refused: an upload, or null once it is given up. */
+export function whenSettled(): Promise<Upload | null> {
+  if (!pendingUpload.peek()) return Promise.resolve(null);
+  return new Promise((resolve) => {
+    settled = resolve;
+  });
+}
+
+/** Tell whoever waits what became of a file. */
+export function settle(upload: Upload | null): void {
+  settled?.(upload);
+  settled = null;
+}
+
 /** Give up the file that waits or is on its way. */
 export function cancelUpload(): void {
+  settle(null);
   giveUp?.abort();
   giveUp = null;
   pendingUpload.value = null;

@@ -84,7 +84,7 @@ export const START: Route = Object.freeze({
 
 // As many as the server gives at once.
 const MOST_PER_PAGE = 500;
-const SOURCES = { metadata: "f.", report: "r." } as const;
+const SOURCES = { metadata: "f.", report: "r.", name: "n." } as const;
 const SHOWN = "v.";
 
 /** The fragment of a route, with "#"; what is as usual is left out. */
@@ -141,7 +141,7 @@ function writeFilters(filters: readonly FieldFilter[], to: URLSearchParams): voi
 
 function readFilters(from: URLSearchParams): readonly FieldFilter[] {
   return [...new Set(from.keys())].flatMap((name) => {
-    const source = name.startsWith(SOURCES.metadata) ? "metadata" : name.startsWith(SOURCES.report) ? "report" : null;
+    const source = (["metadata", "report", "name"] as const).find((one) => name.startsWith(SOURCES[one])) ?? null;
     const field = name.slice(2);
     if (!source || !field) return [];
     return [{ source, field, values: [...new Set(from.getAll(name))].map((value) => value || null) } as const];

@@ -17,6 +17,7 @@ from histoseek.arguments import describe, settle_fields
 from histoseek.errors import InputError
 from histoseek.reports.index.query import is_fact_field
 from histoseek.search.scope.facets import Facet, list_facets
+from histoseek.search.scope.names import match_names
 
 Key = tuple[str, str]
 """A filter's or a facet's source and field."""
@@ -24,19 +25,21 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class FieldFilter:
-    """Slides with any of some values in a field: a metadata column, or a field of what reports state.
+    """Slides with any of some values in a field: a metadata column, or a field of what reports state; or, of the source
+    "name", slides that have any of some texts in their id, their file's name, their patient or their case.
 
     values: as columns and `facets` have them, where a text that says a number, a date, or true or false stands for it;
     None: no value, of metadata only.
     """
 
-    source: Literal["metadata", "report"]
+    source: Literal["metadata", "report", "name"]
     field: str
     values: tuple[MetadataValue, ...]
 
     def __post_init__(self) -> None:
-        if self.source not in ("metadata", "report"):
-            raise InputError(f"filter by {self.field}", f"unknown source {self.source!r}", "Give metadata or report")
+        if self.source not in ("metadata", "report", "name"):
+            advice = "Give metadata, report or name"
+            raise InputError(f"filter by {self.field}", f"unknown source {self.source!r}", advice)
         if isinstance(self.values, str | bytes):
             raise InputError(f"filter by {self.field}", f"{self.values!r} is one text", f"Give ({self.values!r},)")
         settle_fields(self, "filter", but={"source"})
@@ -111,7 +114,9 @@ def _group_facets(facets: Iterable[Facet]) -> dict[Key, list[Facet]]:
 
 def _list_missing(store: SlideTable, filters: Sequence[FieldFilter], counted: Sequence[Facet]) -> list[Facet]:
     """The chosen values of a field that no slide has, as `facets` would show them."""
-    source, field = filters[0].key
+    source, field = filters[0].source, filters[0].field
+    if source == "name":
+        return []
     there = {facet.value for facet in counted}
     values = (value for choice in filters for value in choice.values if value is not None)
     if source == "metadata":
@@ -119,11 +124,13 @@ def _list_missing(store: SlideTable, filters: Sequence[FieldFilter], counted: Se
         chosen = dict.fromkeys(str(_cast(field, value, kind)) for value in values)
     else:
         chosen = dict.fromkeys(_format_value(field, value) for value in values)
-    return [Facet(filters[0].source, field, value, 0) for value in chosen if value not in there]
+    return [Facet(source, field, value, 0) for value in chosen if value not in there]
 
 
 def _make_condition(store: SlideTable, key: Key, values: Sequence[MetadataValue]) -> Expression | None:
     source, field = key
+    if source == "name":
+        return any_of(*(match_names(store, _require_text(field, str(value or ""))) for value in values))
     if source == "report":
         return _match_report(field, values)
     types = store.metadata_types()

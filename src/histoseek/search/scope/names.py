@@ -7,25 +7,31 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Literal
+from typing import Literal as OneOf
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from histoseek.archive.filters.expression import Call, Column, Expression, Literal, any_of, one_of
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.search.kept import KeptByVersion
 from histoseek.slides.sources.registry import source_name
 
-NameKind = Literal["slide", "patient", "case"]
+NameKind = OneOf["slide", "patient", "case"]
 NAME_KINDS: tuple[NameKind, ...] = ("slide", "patient", "case")
 
 _MOST_ONE_BY_ONE = 2000
 """Names found beyond these are found faster by a look at all."""
 
-_PLAIN_ADDRESS = r"^[^:?#]*[^/:?#]$"
+_PLAIN_ADDRESS = r"(?s)^[^:?#]*[^/:?#.]$"
 _FOLDERS = r"(?s)^.*/"
+
+_MOST_NAMED = 10_000
+"""Slides that a filter lists one by one; of more, those whose file alone has the text are listed as far as they go."""
+
+_COLUMNS = ("slide_id", "patient_id", "case_id")
 
 Indices = NDArray[np.int64]
 Booleans = NDArray[np.bool_]
@@ -133,6 +139,11 @@ class NameIndex:
             found += [place for place in files if _fold(PurePath(names.texts[place].as_py()).stem) == folded]
         return tuple(self.slide_ids.filter(self._select(kind, names.owners[found])).to_pylist())
 
+    def find_spellings(self, text: str, kind: NameKind) -> tuple[str, ...]:
+        """A whole name as the archive writes it, in each way that it does."""
+        names = self._names[kind]
+        return tuple(names.texts[place].as_py() for place in names.find_equal(_fold(text)))
+
     def find_places(self, text: str, kinds: Sequence[NameKind] = NAME_KINDS) -> Indices:
         """Where the slides stand in `slide_ids` that have a text in any of their names, ascending; none for ""."""
         folded, is_found = _fold(text), np.zeros(len(self.slide_ids), np.bool_)
@@ -168,6 +179,18 @@ class NameIndex:
 def get_names(store: SlideTable) -> NameIndex:
     """The names of an archive, read once for each version of its store."""
     return _kept.get(store, lambda: NameIndex(store.columns(["slide_id", "uri", "patient_id", "case_id"], None)))
+
+
+def match_names(store: SlideTable, text: str) -> Expression | None:
+    """That a slide has a text in any of its names: by ids, unless these are too many; none for an empty text."""
+    names = get_names(store)
+    places = names.find_places(text)
+    slide_ids = names.slide_ids.take(places[:_MOST_NAMED]).to_pylist()
+    if len(places) <= _MOST_NAMED:
+        return one_of("slide_id", slide_ids)
+    folded = Literal(text.strip().lower())
+    columns = (Call("contains", (Call("lower", (Column(name),)), folded)) for name in _COLUMNS)
+    return any_of(one_of("slide_id", slide_ids), *columns)
 
 
 _kept = KeptByVersion[NameIndex]()

@@ -2,6 +2,7 @@ import type { JSX } from "preact";
 import { slides, uploads } from "../api/endpoints";
 import type { ImageQuery, SlideRef } from "../api/types";
 import { archive, archiveName } from "../state/archives";
+import { useResource } from "../state/resource";
 import { strings } from "../strings";
 import { IconButton } from "../ui/button";
 import { Picture } from "../ui/picture";
@@ -12,21 +13,23 @@ import { uploadList } from "./uploads";
 const words = strings.search;
 
 /** The image that is asked with, as a small picture with its name. */
-export function SelectedImage({ image, onClear }: { image: ImageQuery; onClear: () => void }): JSX.Element {
+export function ImageChip({ image, onRemove }: { image: ImageQuery; onRemove: () => void }): JSX.Element {
   const refs = slidesOf(image);
   const uploadId = refs.find(({ upload_id }) => upload_id)?.upload_id;
   return (
-    <div class="search-chosen">
+    <li class="search-chip search-chip-image">
       {refs.slice(0, 3).map((ref) => (
         <Thumbnail key={ref.slide_id ?? ref.upload_id} slide={ref} />
       ))}
-      <div class="search-chosen-text">
-        <strong>{nameOf(image)}</strong>
-        <span class="faint">{kindOf(image)}</span>
-        {uploadId && <EncodingProgress uploadId={uploadId} />}
-      </div>
-      <IconButton icon="close" label={words.clearImage} onClick={onClear} />
-    </div>
+      <span class="search-chip-name">
+        {image.kind === "case" && image.case_id
+          ? image.case_id
+          : refs.map((ref) => <SlideName key={ref.slide_id ?? ref.upload_id} slide={ref} />)}
+      </span>
+      <span class="faint">{kindOf(image)}</span>
+      {uploadId && <EncodingProgress uploadId={uploadId} />}
+      <IconButton icon="close" label={words.removeImage} onClick={onRemove} />
+    </li>
   );
 }
 
@@ -36,17 +39,16 @@ function Thumbnail({ slide }: { slide: SlideRef }): JSX.Element | null {
   const url = slide_id
     ? slides.thumbnailUrl(archiveName.value, slide_id, 128)
     : uploads.thumbnailUrl(upload_id ?? "", 128);
-  return <Picture class="search-thumbnail" src={url} width={32} height={32} />;
+  return <Picture class="search-thumbnail" src={url} width={24} height={24} />;
 }
 
-function nameOf(image: ImageQuery): string {
-  if (image.kind === "case" && image.case_id) return image.case_id;
-  return slidesOf(image).map(slideName).join(", ");
-}
-
-function slideName({ slide_id, upload_id }: SlideRef): string {
-  const uploads = uploadList.state.value.value ?? [];
-  return slide_id ?? uploads.find((upload) => upload.upload_id === upload_id)?.name ?? words.uploadedSlide;
+/** An archived slide is called by its title, an upload by its file. */
+function SlideName({ slide: { slide_id, upload_id } }: { slide: SlideRef }): JSX.Element {
+  const key = slide_id ? { archive: archiveName.value, slideId: slide_id } : null;
+  const { value } = useResource(key, ({ archive: name, slideId }, signal) => slides.get(name, slideId, signal));
+  if (slide_id) return <span>{value?.title ?? slide_id}</span>;
+  const upload = (uploadList.state.value.value ?? []).find((one) => one.upload_id === upload_id);
+  return <span>{upload?.name ?? words.uploadedSlide}</span>;
 }
 
 function kindOf(image: ImageQuery): string {
