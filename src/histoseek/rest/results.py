@@ -115,7 +115,8 @@ class Result(Response):
     convex polygon that `region` is the box of, null where what was found is the box itself; field: the square to show
     of the slide, in its level-0 px, on tissue and as wide as `field_um` of the response says, null where places or the
     spacing are not known; it may reach beyond a small slide; query_field: its counterpart on the query's slide number
-    `query_slide`, null where the query has none; further_fields: those that match next best.
+    `query_slide`, null where the query has none; further_fields: those that match next best; closeness: how
+    near it is in a word, measured against chance, null where that is not known.
     """
 
     rank: int
@@ -139,6 +140,7 @@ class Result(Response):
     field: Region | None = None
     query_field: Region | None = None
     further_fields: tuple[FieldPair, ...] = ()
+    closeness: Literal["near", "somewhat near", "far"] | None = None
     case_parts: tuple[CasePart, ...] = ()
     label_unknown: bool = False
     fits: bool | None
@@ -203,9 +205,11 @@ class Tally(Response):
 
 
 class Vote(Response):
-    """How the results' patients vote; calibrated: by the probabilities of labels, null without any."""
+    """How the results' patients vote; sentence: what it comes to; calibrated: by the probabilities of labels, null
+    without any."""
 
     label_column: str
+    sentence: str
     patients: int
     unlabelled: int
     majority: Tally

@@ -12,6 +12,7 @@ from histoseek.geometry import Rect
 from histoseek.jsonable import NOT_IN_JSON, json_name, plain
 from histoseek.ranking.novelty import Novelty
 from histoseek.search.attention_maps import Attention
+from histoseek.search.closeness import Closeness
 from histoseek.search.explanation import CasePart, Explanation, Phrase, TextRegion
 from histoseek.search.figures import format_figure, format_probability
 from histoseek.search.notebook import PicturedSlide, render_table
@@ -94,6 +95,7 @@ class SearchResult:
     found of the slide, in level-0 px, None unless regions were looked for; outline: corners of a convex polygon, where
     what was found is no rectangle but lies in `region`; case_parts: where cases were looked for,
     what each stain gave the score, of which the nearest slide is shown, with its own matches and explanation;
+    closeness: how near it is in a word, None where chance is not known;
     fields: what to show of it at one scale, best first, none where places or the spacing are not known;
     attention: where its vectors lie on the query and on the slide, None unless slides were compared; not in the JSON.
     """
@@ -121,6 +123,7 @@ class SearchResult:
     label_unknown: bool = False
     outline: tuple[tuple[int, int], ...] | None = None
     fields: tuple[MatchingField, ...] = ()
+    closeness: Closeness | None = None
     attention: Attention | None = field(default=None, compare=False, repr=False, metadata=NOT_IN_JSON)
 
 
@@ -370,4 +373,7 @@ def _votes(results: SearchResults) -> Sequence[str]:
     vote = results.vote_
     if vote is None:
         return ()
-    return [f"vote of {vote.patients} patients on {vote.label_column}, {name}: {tally}" for name, tally in vote.tallies]
+    return [
+        f"{vote.label_column}: {vote.sentence}",
+        *(f"vote of {vote.patients} patients on {vote.label_column}, {name}: {tally}" for name, tally in vote.tallies),
+    ]

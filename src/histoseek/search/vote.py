@@ -11,6 +11,9 @@ from histoseek.search.figures import format_figure, format_probability
 SHARE_NEEDED = 0.5
 """A label that reaches no larger share of the vote is not said."""
 
+AGREEMENT = 2 / 3
+"""Of so many patients a label is said to be agreed on, where no probabilities tell: six of eleven may be chance."""
+
 UNLIKE_ANYTHING = "the query is unlike anything here"
 NONE_OF_THESE = "none of these"
 
@@ -90,6 +93,11 @@ class Vote:
     calibrated: Tally | None
 
     @property
+    def sentence(self) -> str:
+        """What the vote says, in one sentence: the counts, and what to make of them."""
+        return describe_vote(self)
+
+    @property
     def tallies(self) -> list[tuple[str, Tally]]:
         """The ways to count that there are, with their names."""
         ways = (("majority", self.majority), ("calibrated", self.calibrated))
@@ -116,6 +124,40 @@ def take_vote(
         majority=_count(list(by_owner.values()), novel),
         calibrated=_weigh(distribution, novel) if distribution and is_of_column else None,
     )
+
+
+def describe_vote(vote: Vote) -> str:
+    """The vote as one sentence: "6 colorectal, 5 others: no agreement."
+
+    The patients' own counts come first; what to make of them is said by the probabilities of labels where there are
+    any, else by AGREEMENT of the patients.
+    """
+    if not vote.patients:
+        return f"No result has a {vote.label_column}."
+    counts = [(share.label, round(share.share * vote.patients)) for share in vote.majority.shares]
+    if vote.majority.abstains == UNLIKE_ANYTHING:
+        return f"{_list_counts(counts)}, but {UNLIKE_ANYTHING}."
+    if len(counts) == 1 and vote.calibrated is None:
+        return f"All {vote.patients} are {counts[0][0]}." if vote.patients > 1 else f"The only one is {counts[0][0]}."
+    return f"{_list_counts(counts)}: {_judge(vote)}."
+
+
+def _judge(vote: Vote) -> str:
+    if vote.calibrated is not None:
+        if vote.calibrated.label is None:
+            return "no agreement"
+        return f"probably {vote.calibrated.label} ({vote.calibrated.share:.0%})"
+    return "most agree" if vote.majority.share >= AGREEMENT else "no agreement"
+
+
+def _list_counts(counts: Sequence[tuple[str, int]]) -> str:
+    """The two most frequent labels by name, or the first and all others."""
+    label, count = counts[0]
+    if len(counts) == 1:
+        return f"{count} {label}"
+    others = sum(number for _, number in counts[1:])
+    name = counts[1][0] if len(counts) == 2 else "other" if others == 1 else "others"
+    return f"{count} {label}, {others} {name}"
 
 
 def _count(ballots: Sequence[Ballot], novel: bool) -> Tally:

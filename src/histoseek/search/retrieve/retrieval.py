@@ -18,6 +18,7 @@ from histoseek.reports.index.query_words import QueryWord
 from histoseek.search.calibration.apply import UNCALIBRATED, AppliedCalibration
 from histoseek.search.calibration.novelty import describe_novelty
 from histoseek.search.calibration.query_labels import QueryLabels
+from histoseek.search.closeness import Closeness, name_closeness_of_slides, name_closeness_to_words
 from histoseek.search.encode.image import PreparedImage
 from histoseek.search.explain.matches import RegionExplainer, explain_match
 from histoseek.search.explain.matching_fields import add_fields
@@ -155,6 +156,7 @@ def present(archive: ArchiveFolder, retrieval: Retrieval, options: SearchOptions
     fits = least is None or any(hit.score >= least for hit in best_hits(max(options.last, len(retrieval.foremost) + 1)))
     page, field_um = _explain_page(archive, retrieval if fits else retrieval.without_marks(), best_hits, options)
     likely = calibration.add_probabilities(page, retrieval.labels)
+    likely = _add_closeness(likely, retrieval.least_score)
     results = calibration.keep_likely(likely, options.min_probability)
     presented = SearchResults(
         query=retrieval.info,
@@ -228,6 +230,19 @@ def _make_result(rank: int, hit: Hit, record: SlideRecord, least_score: float | 
         also=hit.also,
         fits=None if least_score is None else hit.score >= least_score,
     )
+
+
+def _add_closeness(results: Sequence[SearchResult], least_score: float | None) -> tuple[SearchResult, ...]:
+    """How near results are to the words, or to the image where typical distances are known."""
+    return tuple(replace(result, closeness=_name_closeness(result, least_score)) for result in results)
+
+
+def _name_closeness(result: SearchResult, least_score: float | None) -> Closeness | None:
+    if least_score is not None:
+        return name_closeness_to_words(result.score, least_score)
+    if result.explanation is None or result.explanation.base:
+        return None
+    return name_closeness_of_slides(result.explanation.score)
 
 
 def _too_few(options: SearchOptions, count: int) -> Sequence[str]:

@@ -41,10 +41,10 @@ from histoseek.rest.results import (
 )
 from histoseek.search import attention_maps
 from histoseek.search import differential as differentials
-from histoseek.search.calibration.apply import NOT_CALIBRATED
 from histoseek.search.differential import Differential
 from histoseek.search.phrases.results import PhraseResults
 from histoseek.search.results import MatchingField, QueryInfo, SearchResult, SearchResults
+from histoseek.server.http.notes import to_notes
 from histoseek.slides.sources.registry import existing_source, source_name
 
 _HASH = re.compile(r"[0-9a-f]{16}|[0-9a-f]{32}")
@@ -121,8 +121,7 @@ def to_search_response(results: SearchResults, refs: Sequence[SlideRef], key: st
         elapsed_ms=results.elapsed_ms,
         results=tuple(to_result(result) for result in results),
         next_offset=results.query.offset + k if more else None,
-        # Whoever shows probabilities learns from `calibrated_for` that there are none.
-        warnings=tuple(warning for warning in results.warnings if warning != NOT_CALIBRATED),
+        warnings=to_notes(results.warnings),
         left_out=results.left_out,
         nothing_fits=results.nothing_fits,
         field_um=results.field_um,
@@ -167,7 +166,7 @@ def to_differential_response(differential: Differential, refs: Sequence[SlideRef
         column=differential.column,
         elapsed_ms=differential.elapsed_ms,
         columns=tuple(_to_differential_column(column) for column in differential),
-        warnings=tuple(warning for warning in differential.warnings if warning != NOT_CALIBRATED),
+        warnings=to_notes(differential.warnings),
     )
 
 
@@ -235,6 +234,7 @@ def to_result(result: SearchResult) -> Result:
         field=fields[0].field if fields else None,
         query_field=fields[0].query_field if fields else None,
         further_fields=fields[1:],
+        closeness=result.closeness,
         case_parts=tuple(CasePart.model_validate(part) for part in result.case_parts),
         fits=result.fits,
         slide=to_slide(result.record),
