@@ -109,6 +109,8 @@ export const uploads = {
   /** leaving: the page may be closed before the answer comes. */
   remove: (uploadId: string, leaving = false) => request<void>("DELETE", path`uploads/${uploadId}`, { leaving }),
   thumbnailUrl: (uploadId: string, px = 256) => urlOf(path`uploads/${uploadId}/thumbnail`, { px }),
+  regionUrl: (uploadId: string, region: Region, px: number) =>
+    urlOf(path`uploads/${uploadId}/region`, { ...region, px }),
   tileUrl: (uploadId: string, level: number, column: number, row: number) =>
     urlOf(path`uploads/${uploadId}/image_files/${level}/${column}_${row}.jpg`),
 };

@@ -5,6 +5,8 @@ import { type Cell, csvText } from "./csv";
 const COLUMNS: readonly (readonly [string, (result: Result) => Cell])[] = [
   ["rank", ({ rank }) => rank],
   ["slide_id", ({ slide_id }) => slide_id],
+  ["title", ({ slide }) => slide.title],
+  ["file_name", ({ slide }) => slide.file_name],
   ["case_id", ({ case_id }) => case_id],
   ["patient_id", ({ slide }) => slide.patient_id],
   ["score", ({ score }) => score],

@@ -2,11 +2,10 @@ import type { JSX } from "preact";
 import { useMemo } from "preact/hooks";
 import { AddDialog } from "../collections/add-dialog";
 import { openAddDialog, slidesToAdd } from "../collections/slides-to-add";
-import { route } from "../state/navigation";
 import { useShortcuts } from "../state/shortcuts";
 import { strings } from "../strings";
 import { Button, IconButton } from "../ui/button";
-import { pressMark } from "./judgements";
+import { judgedMarks, pressMark } from "./judgements";
 import { markOf } from "./marks";
 import "./judge-buttons.css";
 
@@ -15,7 +14,7 @@ const words = strings.results;
 /** Relevant, not relevant, add to a collection; alsoCollected: slides that are collected with it. */
 export function JudgeButtons(props: { slideId: string; alsoCollected?: readonly string[] }): JSX.Element {
   const { slideId, alsoCollected = [] } = props;
-  const mark = markOf(route.value.marks, slideId);
+  const mark = markOf(judgedMarks.value, slideId);
   return (
     <>
       <Button

@@ -11,6 +11,14 @@ it("moves within the list and stays at its ends", () => {
   expect(placeAfterKey("End", 0, 0)).toBe(0);
 });
 
+it("moves by rows and columns in a grid", () => {
+  expect(placeAfterKey("ArrowDown", 1, 10, 4)).toBe(5);
+  expect(placeAfterKey("ArrowUp", 1, 10, 4)).toBe(0);
+  expect(placeAfterKey("ArrowRight", 3, 10, 4)).toBe(4);
+  expect(placeAfterKey("ArrowLeft", 3, 10, 4)).toBe(2);
+  expect(placeAfterKey("ArrowRight", 3, 10)).toBeNull();
+});
+
 it("knows no other keys", () => {
   expect(placeAfterKey("x", 3, 10)).toBeNull();
 });

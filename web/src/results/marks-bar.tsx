@@ -1,20 +1,26 @@
 import type { JSX } from "preact";
-import { route } from "../state/navigation";
 import { strings } from "../strings";
 import { Button } from "../ui/button";
 import { Icon } from "../ui/icons";
-import { clearMarks, setMark } from "./judgements";
+import { clearMarks, isRanked, judgedMarks, rankAnew, setMark } from "./judgements";
 import type { Mark } from "./marks";
 
 const words = strings.results.marks;
 
 /** What was judged, each to be taken back; nothing where nothing was. */
 export function MarksBar(): JSX.Element | null {
-  const { relevant = [], irrelevant = [] } = route.value.marks;
-  if (relevant.length + irrelevant.length === 0) return null;
+  const { relevant, irrelevant } = judgedMarks.value;
+  const count = relevant.length + irrelevant.length;
+  if (count === 0 && isRanked.value) return null;
   return (
     <section class="results-chips" aria-label={words.title}>
-      <span>{words.rankedAnew}</span>
+      {isRanked.value ? (
+        <span>{words.rankedAnew}</span>
+      ) : (
+        <Button kind="primary" onClick={rankAnew}>
+          {words.rankAnew(count)}
+        </Button>
+      )}
       {relevant.map((id) => (
         <MarkChip key={id} slideId={id} mark="relevant" />
       ))}

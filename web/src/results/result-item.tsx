@@ -1,64 +1,50 @@
 /** One result of the list. */
 import type { JSX } from "preact";
-import { slides } from "../api/endpoints";
 import type { Result } from "../api/types";
 import { NewMark } from "../saved/new-mark";
 import { runQuery } from "../search/query-form";
-import { archiveName } from "../state/archives";
-import { hrefTo, NEW_QUESTION, route } from "../state/navigation";
+import { hrefTo, NEW_QUESTION } from "../state/navigation";
+import { selectedIds } from "../state/selection";
 import { otherNamesOf } from "../state/slide-names";
 import { strings } from "../strings";
-import { ProbabilityBar } from "../ui/bars";
 import { IconButton } from "../ui/button";
-import { Picture } from "../ui/picture";
-import { channelsText } from "./channels";
 import { ReportExcerpt } from "./excerpt";
+import type { FieldCardProps } from "./field-card";
+import { FieldPicture } from "./field-picture";
 import { JudgeButtons } from "./judge-buttons";
+import { judgedMarks } from "./judgements";
 import { markOf } from "./marks";
+import { Nearness } from "./nearness";
+import { selectWith } from "./select";
+import { Why } from "./why";
 
 const words = strings.results;
-const THUMBNAIL_PX = 112;
-
-export interface ResultItemProps {
-  readonly result: Result;
-  readonly calibratedFor: string | null;
-}
-
-export function ResultItem({ result, calibratedFor }: ResultItemProps): JSX.Element {
-  const { slide_id, rank } = result;
-  const mark = markOf(route.value.marks, slide_id);
+export function ResultItem({ result, calibratedFor, slideIds }: FieldCardProps): JSX.Element {
+  const { slide_id, rank, field = null } = result;
+  const mark = markOf(judgedMarks.value, slide_id);
+  const selected = selectedIds.value.has(slide_id);
   return (
-    <li class={`results-item ${mark ? `results-${mark}` : ""}`} data-slide={slide_id}>
+    <li
+      class={["results-item", mark && `results-${mark}`, selected && "results-selected"].filter(Boolean).join(" ")}
+      data-slide={slide_id}
+      data-rank={rank}
+    >
       <span class="results-rank">{rank}</span>
-      <Thumbnail result={result} />
+      <span class="results-thumbnail">
+        <FieldPicture result={result} field={field} />
+      </span>
       <div class="results-what">
-        <Title result={result} />
+        <Title result={result} slideIds={slideIds} />
         <Facts result={result} />
         <Ids result={result} />
-        <p class="results-ways">{channelsText(result)}</p>
         <ReportExcerpt result={result} />
+        <Why result={result} />
       </div>
       <div class="results-side">
-        <Numbers result={result} calibratedFor={calibratedFor} />
+        <Nearness result={result} calibratedFor={calibratedFor} />
         <Actions result={result} />
       </div>
     </li>
-  );
-}
-
-function Thumbnail({ result }: { result: Result }): JSX.Element {
-  const { slide_id, slide } = result;
-  const size = { width: THUMBNAIL_PX, height: THUMBNAIL_PX };
-  return (
-    <span class="results-thumbnail">
-      {slide.has_image ? (
-        <Picture {...size} src={slides.thumbnailUrl(archiveName.value, slide_id, 2 * THUMBNAIL_PX)}>
-          <span>{words.noImage}</span>
-        </Picture>
-      ) : (
-        <span>{words.noImage}</span>
-      )}
-    </span>
   );
 }
 
@@ -66,12 +52,17 @@ function compareHref(slideId: string): string {
   return hrefTo({ view: "compare", selected: slideId });
 }
 
-function Title({ result }: { result: Result }): JSX.Element {
-  const { slide, slide_id } = result;
+function Title({ result, slideIds }: Pick<FieldCardProps, "result" | "slideIds">): JSX.Element {
+  const { slide, slide_id, rank } = result;
   return (
     <h2>
-      <a data-result href={compareHref(slide_id)} aria-label={words.compare(slide.diagnosis, slide_id, result.rank)}>
-        {slide.diagnosis ?? slide_id}
+      <a
+        data-result
+        href={compareHref(slide_id)}
+        aria-label={words.compare(slide.diagnosis, slide.title, rank)}
+        onClick={(event) => selectWith(event, slide_id, slideIds)}
+      >
+        {slide.diagnosis ?? slide.title}
       </a>{" "}
       <NewMark slide={slide} />
     </h2>
@@ -99,12 +90,12 @@ function Facts({ result: { slide } }: { result: Result }): JSX.Element | null {
 }
 
 function Ids({ result }: { result: Result }): JSX.Element {
-  const { slide_id, slide, case_id, also } = result;
+  const { slide, case_id, also } = result;
   return (
     <p class="results-ids">
       {slide.diagnosis !== null && (
         <span>
-          {words.slide} <code>{slide_id}</code>
+          {words.slide} <span class="results-name">{slide.title}</span>
         </span>
       )}
       {otherNamesOf(slide).map((name) => (
@@ -138,34 +129,9 @@ function Ids({ result }: { result: Result }): JSX.Element {
   );
 }
 
-function Numbers({ result, calibratedFor }: { result: Result; calibratedFor: string | null }): JSX.Element {
-  const { score, probability, matches, text_regions, label_unknown } = result;
-  const regions = matches.length || text_regions.length;
+function Actions({ result: { slide, slide_id, also } }: { result: Result }): JSX.Element {
   return (
-    <div class="results-numbers">
-      {label_unknown && calibratedFor && <span class="faint">{words.unlabelled(calibratedFor)}</span>}
-      {probability !== null && <Probability value={probability} calibratedFor={calibratedFor} />}
-      <span title={words.scoreWhat}>
-        <span class="faint">{words.score}</span> {words.figure(score)}
-      </span>
-      {regions > 0 && <span class="faint">{words.regions(regions)}</span>}
-    </div>
-  );
-}
-
-/** How likely the result has the query's label. */
-function Probability({ value, calibratedFor }: { value: number; calibratedFor: string | null }): JSX.Element {
-  return (
-    <div class="results-probability">
-      <ProbabilityBar value={value} calibratedFor={calibratedFor} />
-      {calibratedFor && <span class="faint">{words.probabilityOf(calibratedFor)}</span>}
-    </div>
-  );
-}
-
-function Actions({ result: { slide_id, also } }: { result: Result }): JSX.Element {
-  return (
-    <fieldset class="judge-buttons" aria-label={words.actions(slide_id)}>
+    <fieldset class="judge-buttons" aria-label={words.actions(slide.title)}>
       <JudgeButtons slideId={slide_id} alsoCollected={also} />
       <IconButton
         icon="search"

@@ -2,50 +2,86 @@
 import { effect } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef } from "preact/hooks";
-import type { SearchResponse } from "../api/types";
+import type { Result, SearchResponse } from "../api/types";
 import { openAddDialog } from "../collections/slides-to-add";
 import { route } from "../state/navigation";
+import { selectTo, toggleSelected } from "../state/selection";
 import { useShortcuts } from "../state/shortcuts";
 import { strings } from "../strings";
-import { FieldCard, fieldSizeOf } from "./field-card";
+import { FieldCard } from "./field-card";
+import { groupByLabel } from "./groups";
 import { pressMark } from "./judgements";
 import { placeAfterKey } from "./keys";
+import { isGrouped, layout } from "./layout";
+import { attended } from "./query-field";
 import { ResultItem } from "./result-item";
+import { placeOfDigit } from "./select";
 
 const words = strings.results.keys;
+const groupWords = strings.results.groups;
 
 export function ResultList({ response }: { response: SearchResponse }): JSX.Element {
-  const ofRegions = response.query.to === "regions";
-  const sizeUm = ofRegions ? fieldSizeOf(response.results) : null;
-  const list = useRef<HTMLOListElement>(null);
+  const list = useRef<HTMLDivElement>(null);
   const lastAt = useRef(-1);
   useListKeys(list);
+  useDigits(list);
   useKeptFocus(list, lastAt, response);
   useTopOfPage(list, response);
+  const asGrid = layout.value === "grid" || response.query.to === "regions";
+  const column = response.vote?.label_column ?? response.calibrated_for ?? "diagnosis";
+  const groups = isGrouped.value
+    ? groupByLabel(response.results, column)
+    : [{ label: null, results: response.results }];
   return (
-    <ol
+    // biome-ignore lint/a11y/noStaticElementInteractions: keys, focus and pointer of the results in it come up to here.
+    // biome-ignore lint/a11y/useKeyWithMouseEvents: focus does the same, below.
+    <div
       ref={list}
-      class={ofRegions ? "results-list results-fields" : "results-list"}
+      class="results-groups"
       onFocusIn={() => {
         lastAt.current = focusedAt(list.current);
+        attended.value = rankAt(document.activeElement);
+      }}
+      onMouseOver={(event) => {
+        attended.value = rankAt(event.target) ?? attended.peek();
       }}
       onKeyDown={(event) => onArrow(event, list.current)}
     >
-      {response.results.map((result) =>
-        ofRegions ? (
-          <FieldCard key={result.rank} result={result} sizeUm={sizeUm} />
-        ) : (
-          <ResultItem key={result.slide_id} result={result} calibratedFor={response.calibrated_for} />
-        ),
-      )}
-    </ol>
+      {groups.map(({ label, results }) => (
+        <section key={label ?? ""}>
+          {isGrouped.value && <h2 class="results-group">{groupWords.heading(label, column, results.length)}</h2>}
+          <ol class={asGrid ? "results-list results-fields" : "results-list"}>
+            {results.map((result) => (
+              <Item key={result.rank} result={result} response={response} asGrid={asGrid} />
+            ))}
+          </ol>
+        </section>
+      ))}
+    </div>
   );
 }
 
-type ListRef = { readonly current: HTMLOListElement | null };
+interface ItemProps {
+  readonly result: Result;
+  readonly response: SearchResponse;
+  readonly asGrid: boolean;
+}
+
+function Item({ result, response, asGrid }: ItemProps): JSX.Element {
+  const slideIds = response.results.map(({ slide_id }) => slide_id);
+  const props = { result, calibratedFor: response.calibrated_for, slideIds };
+  return asGrid ? <FieldCard {...props} /> : <ResultItem {...props} />;
+}
+
+function rankAt(target: EventTarget | null): number | null {
+  const item = target instanceof Element ? target.closest<HTMLElement>("[data-rank]") : null;
+  return item ? Number(item.dataset.rank) : null;
+}
+
+type ListRef = { readonly current: HTMLElement | null };
 
 function itemsIn(list: HTMLElement | null): HTMLElement[] {
-  return [...(list?.children ?? [])] as HTMLElement[];
+  return [...(list?.querySelectorAll<HTMLElement>("[data-slide]") ?? [])];
 }
 
 function focusedAt(list: HTMLElement | null): number {
@@ -59,10 +95,36 @@ function focusOn(list: HTMLElement | null, at: number): void {
 }
 
 function onArrow(event: KeyboardEvent, list: HTMLElement | null): void {
-  const to = placeAfterKey(event.key, focusedAt(list), itemsIn(list).length);
+  const items = itemsIn(list);
+  const to = placeAfterKey(event.key, focusedAt(list), items.length, columnsOf(items));
   if (to === null || event.ctrlKey || event.metaKey || event.altKey) return;
   event.preventDefault();
   focusOn(list, to);
+}
+
+/** How many items are in the first row. */
+function columnsOf(items: readonly HTMLElement[]): number {
+  const top = items[0]?.offsetTop;
+  return Math.max(1, items.filter(({ offsetTop }) => offsetTop === top).length);
+}
+
+/** Number keys select the results on the screen's page, with Shift all from the last one. */
+function useDigits(list: ListRef): void {
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent): void => {
+      const place = placeOfDigit(event.code);
+      const typing = event.target instanceof Element && event.target.closest("input, textarea, select, dialog");
+      if (place === null || typing || event.ctrlKey || event.metaKey || event.altKey) return;
+      const listed = itemsIn(list.current).map(({ dataset }) => dataset.slide ?? "");
+      const slideId = listed[place];
+      if (!slideId) return;
+      event.preventDefault();
+      if (event.shiftKey) selectTo(slideId, listed);
+      else toggleSelected(slideId);
+    };
+    addEventListener("keydown", onKey);
+    return () => removeEventListener("keydown", onKey);
+  }, [list]);
 }
 
 function useListKeys(list: ListRef): void {
@@ -76,8 +138,8 @@ function useListKeys(list: ListRef): void {
       { key: "j", label: words.next, run: move(1) },
       { key: "k", label: words.previous, run: move(-1) },
       { key: "c", label: words.collect, run: onSlide((slideId) => openAddDialog([slideId])) },
-      { key: "+", label: words.relevant, run: onSlide((slideId) => pressMark(slideId, "relevant")) },
-      { key: "-", label: words.irrelevant, run: onSlide((slideId) => pressMark(slideId, "irrelevant")) },
+      { key: "y", label: words.relevant, run: onSlide((slideId) => pressMark(slideId, "relevant")) },
+      { key: "x", label: words.irrelevant, run: onSlide((slideId) => pressMark(slideId, "irrelevant")) },
     ];
   }, [list]);
   useShortcuts(shortcuts);

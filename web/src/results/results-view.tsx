@@ -1,9 +1,8 @@
-/** What was found: filters, the list, and what it votes for; before anything was asked, what can be done. */
+/** What was found: filters, what the results say, and their fields; before anything was asked, what can be done. */
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
 import type { SearchResponse } from "../api/types";
 import { BrowseView } from "../browse/browse-view";
-import { openAddDialog } from "../collections/slides-to-add";
 import { ActiveFilters, clearFilters } from "../facets/active-filters";
 import { FacetsPanel } from "../facets/facets-panel";
 import { SaveSearch } from "../saved/save-search";
@@ -15,32 +14,30 @@ import { strings } from "../strings";
 import { Button } from "../ui/button";
 import { Icon } from "../ui/icons";
 import { ErrorPanel } from "../ui/status";
+import { CollectMenu } from "./collect-menu";
 import { currentResponse } from "./current-response";
 import { ExportMenu } from "./export-menu";
-import { FieldSize, fieldSizeOf } from "./field-card";
+import { FieldSize } from "./field-card";
 import { CollectDialog } from "./judge-buttons";
+import { chooseLayout, isGrouped, layout, toggleGroups } from "./layout";
 import { MarksBar } from "./marks-bar";
+import { hasQueryField, QueryField } from "./query-field";
 import { ResultList } from "./result-list";
 import { Skeleton } from "./skeleton";
-import { VotePanel } from "./vote-panel";
+import { Verdict } from "./verdict";
 import "./results.css";
 
 const words = strings.results;
 const FILTERS = "results-filters";
-const VOTE = "results-vote";
 
 export function ResultsView(): JSX.Element {
   if (!route.value.query) return <BrowseView />;
-  const value = currentResponse.value;
   return (
-    <div class={value && !votes(value) ? "results results-wide" : "results"}>
+    <div class="results">
       <div id={FILTERS} class="results-filters screen-only" tabIndex={-1}>
         <FacetsPanel />
       </div>
       <Found />
-      <div id={VOTE} class="results-aside" tabIndex={-1}>
-        {value && votes(value) && <VotePanel response={value} />}
-      </div>
       <CollectDialog />
     </div>
   );
@@ -58,7 +55,7 @@ function Found(): JSX.Element {
   return (
     <section class="results-main" aria-label={words.title} aria-busy={loading}>
       <Head response={value} failed={error !== null} />
-      <Jumps voted={value !== null && votes(value)} />
+      <Jumps />
       <ActiveFilters />
       <MarksBar />
       {error && <ErrorPanel error={error} onRetry={searchResults.reload} />}
@@ -67,18 +64,13 @@ function Found(): JSX.Element {
   );
 }
 
-/** Ways to what narrow screens have below the list; links would change the address. */
-function Jumps({ voted }: { voted: boolean }): JSX.Element {
+/** The way to what narrow screens have below the list; a link would change the address. */
+function Jumps(): JSX.Element {
   return (
     <div class="results-jumps screen-only">
       <Button icon="down" onClick={() => document.getElementById(FILTERS)?.focus()}>
         {strings.facets.title}
       </Button>
-      {voted && (
-        <Button icon="down" onClick={() => document.getElementById(VOTE)?.focus()}>
-          {words.vote.title}
-        </Button>
-      )}
     </div>
   );
 }
@@ -95,9 +87,12 @@ function Head({ response, failed }: { response: SearchResponse | null; failed: b
   return (
     <header class="results-head">
       <div>
-        <h1>{response ? describeQuestion(route.value.query, response.query) : waiting}</h1>
+        <h1 class="screen-only">{response ? describeQuestion(route.value.query, response.query) : waiting}</h1>
+        {/* What was pasted may name a patient: on paper stands what kind of question it was. */}
+        {response && <p class="results-asked print-only">{describeQuery(response.query)}</p>}
         {response && <p class="faint">{words.summary(response.results.length, response.elapsed_ms)}</p>}
       </div>
+<<<<<<< HEAD
       {response && response.results.length > 0 && (
         <div class="results-tools screen-only">
           <Button
@@ -114,20 +109,56 @@ function Head({ response, failed }: { response: SearchResponse | null; failed: b
           <ExportMenu response={response} />
         </div>
       )}
+=======
+      {response && response.results.length > 0 && <Tools response={response} />}
+>>>>>>> bfe9f378 (Results are fields at one scale, with the query's beside them; judgements rank when asked; one sentence for the vote)
     </header>
   );
 }
 
-function Answer({ response, loading }: { response: SearchResponse; loading: boolean }): JSX.Element {
+function Tools({ response }: { response: SearchResponse }): JSX.Element {
   return (
-    <div class={loading ? "results-stale" : undefined}>
+    <div class="results-tools screen-only">
+      <Button pressed={layout.value === "grid"} onClick={() => chooseLayout("grid")}>
+        {words.layouts.grid}
+      </Button>
+      <Button pressed={layout.value === "list"} onClick={() => chooseLayout("list")}>
+        {words.layouts.list}
+      </Button>
+      <Button pressed={isGrouped.value} onClick={toggleGroups}>
+        {words.groups.group}
+      </Button>
+      <CollectMenu response={response} />
+      <SaveSearch suggestion={response.query.kind === "report" ? "" : describeQuery(response.query)} />
+      <ExportMenu response={response} />
+    </div>
+  );
+}
+
+function Answer({ response, loading }: { response: SearchResponse; loading: boolean }): JSX.Element {
+  const found = response.results.length > 0;
+  return (
+    <div class={loading ? "results-answer results-stale" : "results-answer"}>
       <Spelling query={response.query} />
+      {found && votes(response) && <Verdict response={response} />}
       <Fit response={response} />
       <Warnings warnings={notesOn(response)} />
-      {response.query.to === "regions" && <FieldSize sizeUm={fieldSizeOf(response.results)} />}
-      {response.results.length ? <ResultList response={response} /> : <Nothing />}
+      {found ? <Evidence response={response} /> : <Nothing />}
       <Pages response={response} />
     </div>
+  );
+}
+
+/** The results, and beside them the query's field that each matches. */
+function Evidence({ response }: { response: SearchResponse }): JSX.Element {
+  return (
+    <>
+      <FieldSize sizeUm={response.field_um ?? null} />
+      <div class={hasQueryField(response) ? "results-evidence" : undefined}>
+        <QueryField response={response} />
+        <ResultList response={response} />
+      </div>
+    </>
   );
 }
 

@@ -18,8 +18,8 @@ export const formatFigure = (value: number): string => {
 /** Nothing is certain: neither 0 % nor 100 % is ever said. */
 export const formatProbability = (value: number): string => {
   const percent = Math.round(value * 100);
-  if (percent < 1) return "under 1 %";
-  return percent > 99 ? "over 99 %" : `${percent} %`;
+  if (percent < 1) return "under 1\u00a0%";
+  return percent > 99 ? "over 99\u00a0%" : `${percent}\u00a0%`;
 };
 
 /** A difference of probabilities. */

@@ -17,8 +17,7 @@ export const results = {
   also: (count: number) => `and ${formatCount(count, "more slide", "more slides")} of this case:`,
   facts: { organ: "Organ", stain: "Stain", site: "Site" },
   noImage: "no picture",
-  noPlace: "position unknown",
-  fieldSize: (length: string) => `Each field is ${length} wide; the region that fits is outlined.`,
+  fieldSize: (length: string) => `All fields are ${length} wide.`,
   openRegion: (diagnosis: string | null, slideId: string, rank: number, size: string | null) =>
     `${rank}. ${diagnosis ? `${diagnosis}, ` : ""}slide ${slideId}${size ? `, region of ${size}` : ""}: open it`,
   compare: (diagnosis: string | null, slideId: string, rank: number) =>
@@ -28,6 +27,23 @@ export const results = {
   figure: formatFigure,
   probabilityOf: (column: string) => `the query's ${column}`,
   unlabelled: (column: string) => `${column} unknown`,
+  closeness: { near: "near", "somewhat near": "somewhat near", far: "far" },
+  why: "Why this rank?",
+  furtherFields: (count: number) => (count === 1 ? "Next best field" : `Next best ${count} fields`),
+  queryField: "The query",
+  queryFieldOf: (rank: number) => `What result ${rank} matches, at the same scale.`,
+  notJudged: (why: string) => `Your judgement was not stored. ${why}`,
+  layouts: { grid: "Fields", list: "List" },
+  groups: {
+    group: "Group by label",
+    heading: (label: string | null, column: string, count: number) => `${label ?? `no ${column}`} (${count})`,
+  },
+  collecting: {
+    title: "Collect",
+    selected: (count: number) => `Collect the ${count} selected`,
+    these: (count: number) => `Collect these ${count}`,
+    all: (most: number) => `Collect all pages, up to ${most}`,
+  },
   regions: (count: number) => formatCount(count, "matched region", "matched regions"),
   channels: (names: string) => `Found by ${names}`,
   channel: (name: string, rank: number) => `${name} (${ordinal(rank)})`,
@@ -51,7 +67,6 @@ export const results = {
   irrelevant: "Not",
   irrelevantHint: "Not relevant: leave this slide out",
   collect: "Add to a collection",
-  collectAll: "Collect all",
   likeThis: "Search with this slide",
   likeCase: "Search with this case",
   warnings: "Notes on these results",
@@ -77,6 +92,8 @@ export const results = {
   marks: {
     title: "Judged slides",
     rankedAnew: "Reranked by your judgements:",
+    rankAnew: (count: number) =>
+      count ? `Rank anew with ${formatCount(count, "judgement", "judgements")}` : "Rank as before",
     takeBack: (slideId: string, mark: string) =>
       `${slideId} is ${mark === "relevant" ? "relevant" : "not relevant"}. Undo`,
     clear: "Undo all",
@@ -89,11 +106,10 @@ export const results = {
     irrelevant: "Mark or unmark the result as not relevant",
   },
   vote: {
-    title: "Vote of the results",
+    title: "What the results say",
+    shares: "Shares of labels",
     column: "Vote on",
-    on: (column: string) => `Vote on ${column}`,
     nothing: "nothing",
-    none: "Choose a column, and the results' patients vote on it.",
     voters: (patients: number) =>
       `${formatCount(patients, "patient votes", "patients vote")}, each once, with the nearest slide.`,
     unlabelled: (patients: number) =>
@@ -104,14 +120,12 @@ export const results = {
       `By the ${patients === 1 ? "nearest patient" : `${patients} nearest patients`} of the whole archive, whatever the filters.`,
     otherLabels: "other labels",
     noneOfThese: "none of these",
-    winner: (label: string, percent: number) => `${label}, ${percent} %`,
-    percent: (percent: number) => `${percent} %`,
-    abstains: (why: string | null) => (why ? `Abstains: ${why}` : "Abstains"),
+    winner: (label: string, percent: number) => `${label}, ${percent}\u00a0%`,
+    percent: (percent: number) => `${percent}\u00a0%`,
     rest: (count: number) => `and ${formatCount(count, "label", "labels")} more`,
     unlike: "Unlike anything here",
     unlikeWhy: "Its tiles don't look like those of this archive, so even the nearest slides may not be informative.",
     falseAlarms: (percent: number) => `${percent} % of queries that do belong here are flagged by mistake.`,
-    noveltyTitle: "Does the query belong here?",
     novelty: (percent: number) =>
       `${percent < 1 ? "Less than 1" : percent} % of the archive's slides are as unlike the slides of other patients as this query is.`,
   },

@@ -1,6 +1,6 @@
-/** What the results vote for, and whether the query belongs here at all. */
+/** What the results say of the query, and whether it belongs here at all. */
 import type { JSX } from "preact";
-import type { LabelDistribution, SearchResponse, Tally, Vote } from "../api/types";
+import type { LabelDistribution, SearchResponse, Vote } from "../api/types";
 import { changeSettings } from "../search/query-form";
 import { archive } from "../state/archives";
 import { labelColumns, usualVote } from "../state/label-columns";
@@ -13,25 +13,23 @@ import { Note } from "../ui/status";
 const words = strings.results.vote;
 const MOST_LABELS = 5;
 
-export function VotePanel({ response }: { response: SearchResponse }): JSX.Element {
+/** What the results say of the query, in a sentence; the shares behind it on demand. */
+export function Verdict({ response }: { response: SearchResponse }): JSX.Element {
   const { labels, vote, unlike, novelty, false_alarms } = response;
   return (
-    <aside class="results-vote" aria-label={words.title}>
+    <section class="results-verdict" aria-label={words.title}>
       {unlike && <Unlike novelty={novelty} falseAlarms={false_alarms} />}
-      {labels && <Labels labels={labels} verdict={vote?.calibrated ?? null} />}
-      <section class="results-card">
-        <h2>{words.title}</h2>
+      {vote && <p class="results-sentence">{vote.sentence}</p>}
+      <details>
+        <summary>{words.shares}</summary>
         <ColumnChoice />
-        {vote && <p class="print-only">{words.on(vote.label_column)}</p>}
-        {vote ? <Tallies vote={vote} /> : <p class="faint">{words.none}</p>}
-      </section>
-      {!unlike && novelty !== null && (
-        <section class="results-card">
-          <h2>{words.noveltyTitle}</h2>
-          <p>{words.novelty(Math.round(novelty * 100))}</p>
-        </section>
-      )}
-    </aside>
+        <div class="results-shares">
+          {labels && <Labels labels={labels} />}
+          {vote && <Tallies vote={vote} />}
+        </div>
+        {!unlike && novelty !== null && <p>{words.novelty(Math.round(novelty * 100))}</p>}
+      </details>
+    </section>
   );
 }
 
@@ -47,15 +45,14 @@ function Unlike(props: { novelty: number | null; falseAlarms: number | null }): 
   );
 }
 
-/** How probable each label is to be the query's, and none of them; verdict: what a vote makes of it. */
-function Labels({ labels, verdict }: { labels: LabelDistribution; verdict: Tally | null }): JSX.Element {
+/** How probable each label is to be the query's, and none of them. */
+function Labels({ labels }: { labels: LabelDistribution }): JSX.Element {
   const { column, patients, shares, none } = labels;
   const others = shares.slice(MOST_LABELS).reduce((sum, one) => sum + one.share, labels.others);
   return (
-    <section class="results-card results-labels">
+    <section class="results-labels">
       <h2>{words.labels(column)}</h2>
       <p class="faint">{words.labelsBy(patients)}</p>
-      {verdict?.abstains && <p class="results-abstains">{words.abstains(verdict.abstains)}</p>}
       <ul>
         {shares.slice(0, MOST_LABELS).map((one) => (
           <Likely key={one.label} name={one.label} share={one.share} />
@@ -107,26 +104,14 @@ function ColumnChoice(): JSX.Element {
 
 function Tallies({ vote }: { vote: Vote }): JSX.Element {
   const { majority, patients, unlabelled } = vote;
+  const rest = majority.shares.length - MOST_LABELS;
   return (
-    <>
-      {patients > 0 && <p>{words.voters(patients)}</p>}
+    <section class="results-labels">
+      <h2>{words.majority}</h2>
+      <p class="faint">{words.voters(patients)}</p>
       {unlabelled > 0 && <p class="faint">{words.unlabelled(unlabelled)}</p>}
-      <TallyOf title={words.majority} tally={majority} />
-    </>
-  );
-}
-
-function TallyOf({ title, tally }: { title: string; tally: Tally }): JSX.Element {
-  const { label, share, abstains, shares } = tally;
-  const rest = shares.length - MOST_LABELS;
-  return (
-    <div class="results-tally">
-      <h3>{title}</h3>
-      <p class={label === null ? "results-abstains" : "results-winner"}>
-        {label === null ? words.abstains(abstains) : words.winner(label, Math.round(share * 100))}
-      </p>
       <ul>
-        {shares.slice(0, MOST_LABELS).map((one) => (
+        {majority.shares.slice(0, MOST_LABELS).map((one) => (
           <li key={one.label}>
             <span class="results-label">{one.label}</span>
             <ShareBar share={one.share} label={words.winner(one.label, Math.round(one.share * 100))}>
@@ -136,6 +121,6 @@ function TallyOf({ title, tally }: { title: string; tally: Tally }): JSX.Element
         ))}
         {rest > 0 && <li class="faint">{words.rest(rest)}</li>}
       </ul>
-    </div>
+    </section>
   );
 }
