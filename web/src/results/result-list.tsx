@@ -108,22 +108,27 @@ function columnsOf(items: readonly HTMLElement[]): number {
   return Math.max(1, items.filter(({ offsetTop }) => offsetTop === top).length);
 }
 
-/** Number keys select the results on the screen's page, with Shift all from the last one. */
+/** Select the result at a place, or all from the one that was selected last. */
+function selectAt(list: HTMLElement | null, place: number, span: boolean): boolean {
+  const listed = itemsIn(list).map(({ dataset }) => dataset.slide ?? "");
+  const slideId = listed[place];
+  if (!slideId) return false;
+  if (span) selectTo(slideId, listed);
+  else toggleSelected(slideId);
+  return true;
+}
+
+/** Number keys select results; they go before those that lead to views. */
 function useDigits(list: ListRef): void {
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
       const place = placeOfDigit(event.code);
       const typing = event.target instanceof Element && event.target.closest("input, textarea, select, dialog");
       if (place === null || typing || event.ctrlKey || event.metaKey || event.altKey) return;
-      const listed = itemsIn(list.current).map(({ dataset }) => dataset.slide ?? "");
-      const slideId = listed[place];
-      if (!slideId) return;
-      event.preventDefault();
-      if (event.shiftKey) selectTo(slideId, listed);
-      else toggleSelected(slideId);
+      if (selectAt(list.current, place, event.shiftKey)) event.preventDefault();
     };
-    addEventListener("keydown", onKey);
-    return () => removeEventListener("keydown", onKey);
+    addEventListener("keydown", onKey, true);
+    return () => removeEventListener("keydown", onKey, true);
   }, [list]);
 }
 
@@ -137,6 +142,7 @@ function useListKeys(list: ListRef): void {
     return [
       { key: "j", label: words.next, run: move(1) },
       { key: "k", label: words.previous, run: move(-1) },
+      { key: "1", label: words.select, run: () => void selectAt(list.current, 0, false) },
       { key: "c", label: words.collect, run: onSlide((slideId) => openAddDialog([slideId])) },
       { key: "y", label: words.relevant, run: onSlide((slideId) => pressMark(slideId, "relevant")) },
       { key: "x", label: words.irrelevant, run: onSlide((slideId) => pressMark(slideId, "irrelevant")) },

@@ -99,6 +99,7 @@ export const results = {
     clear: "Undo all",
   },
   keys: {
+    select: "Select the first result; 2 to 9 the others, Shift all between",
     next: "Next result (also the arrow keys)",
     previous: "Previous result",
     collect: "Add the result to a collection",
