@@ -56,4 +56,4 @@ def test_results_print_patients_cases_filters_and_the_vote(opened: Page, indexed
     expect(first).to_contain_text(f"Patient {found.patient_id}")
     expect(first).to_contain_text(f"Case {found.case_id}")
     expect(opened.get_by_label("Active filters")).to_be_visible()
-    expect(opened.get_by_text("Vote on diagnosis")).to_be_visible()
+    expect(opened.locator(".results-sentence")).to_be_visible()

@@ -84,7 +84,7 @@ def test_regions_are_listed_as_fields_of_one_size_and_open_in_their_slide(measur
     fields = measuring.locator("li.results-field")
     fields.first.wait_for()
     expect_loaded(measuring)
-    expect(measuring.get_by_text("Each field is 500 µm wide")).to_be_visible()
+    expect(measuring.get_by_text("All fields are 500 µm wide")).to_be_visible()
     pictures = fields.first.locator("img")
     expect(pictures.first).to_be_visible()
     assert fields.first.locator("polygon").count() == 2

@@ -241,7 +241,8 @@ def test_results_are_taken_away_as_a_table(opened: Page, a_slide: str) -> None:
 def test_collections_are_ordered_and_deletes_undone(opened: Page, a_slide: str) -> None:
     go(opened, f"ask=slide&slide={a_slide}&k=3")
     wanted = slide_ids(opened)
-    opened.get_by_role("button", name="Collect all").click()
+    opened.get_by_role("button", name="Collect", exact=True).click()
+    opened.get_by_role("menuitem", name="Collect these 3").click()
     name = opened.get_by_role("dialog").get_by_label("Name")
     name.fill("three")
     name.press("Enter")

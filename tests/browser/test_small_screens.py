@@ -63,11 +63,10 @@ def test_the_header_scrolls_away_and_is_there_again_with_another_view(opened: Pa
     opened.wait_for_function(HEADER_IS_THERE)
 
 
-def test_a_narrow_list_leads_to_the_vote_and_the_filters(opened: Page) -> None:
+def test_a_narrow_list_says_what_it_comes_to_and_leads_to_the_filters(opened: Page) -> None:
     opened.set_viewport_size(NARROW)
     ask(opened)
     assert accessibility_faults(opened) == []
-    opened.get_by_role("button", name="Vote of the results").click()
-    expect(opened.get_by_role("complementary", name="Vote of the results")).to_be_in_viewport()
+    expect(opened.locator(".results-sentence")).to_be_visible()
     opened.get_by_role("button", name="Filters", exact=True).click()
     expect(opened.get_by_role("heading", name="Filters")).to_be_in_viewport()

@@ -179,8 +179,11 @@ def test_a_judged_result_is_kept_and_ranks_anew(opened: Page, server: RunningSer
     before = slide_ids(opened)
     wanted, unwanted = before[3], before[0]
     opened.get_by_role("group", name=f"Slide {wanted}").get_by_role("button", name="Relevant", exact=True).click()
+    rank_anew = opened.get_by_role("button", name=re.compile("^Rank anew"))
+    rank_anew.click()
     expect(results(opened).first).to_have_attribute("aria-label", re.compile(f"slide {wanted}:"))
     opened.get_by_role("group", name=f"Slide {unwanted}").get_by_role("button", name="Not", exact=True).click()
+    rank_anew.click()
     expect(opened.get_by_role("group", name=f"Slide {unwanted}")).to_have_count(0)
     query = SearchRequest(query=SlideQuery(slide=SlideRef(slide_id=next(client.list_slides(ARCHIVE)).slide_id)))
     judged = {

@@ -109,13 +109,12 @@ function columnsOf(items: readonly HTMLElement[]): number {
 }
 
 /** Select the result at a place, or all from the one that was selected last. */
-function selectAt(list: HTMLElement | null, place: number, span: boolean): boolean {
+function selectAt(list: HTMLElement | null, place: number, span: boolean): void {
   const listed = itemsIn(list).map(({ dataset }) => dataset.slide ?? "");
   const slideId = listed[place];
-  if (!slideId) return false;
+  if (!slideId) return;
   if (span) selectTo(slideId, listed);
   else toggleSelected(slideId);
-  return true;
 }
 
 /** Number keys select results; they go before those that lead to views. */
@@ -125,7 +124,8 @@ function useDigits(list: ListRef): void {
       const place = placeOfDigit(event.code);
       const typing = event.target instanceof Element && event.target.closest("input, textarea, select, dialog");
       if (place === null || typing || event.ctrlKey || event.metaKey || event.altKey) return;
-      if (selectAt(list.current, place, event.shiftKey)) event.preventDefault();
+      event.preventDefault();
+      selectAt(list.current, place, event.shiftKey);
     };
     addEventListener("keydown", onKey, true);
     return () => removeEventListener("keydown", onKey, true);
@@ -142,7 +142,7 @@ function useListKeys(list: ListRef): void {
     return [
       { key: "j", label: words.next, run: move(1) },
       { key: "k", label: words.previous, run: move(-1) },
-      { key: "1", label: words.select, run: () => void selectAt(list.current, 0, false) },
+      { key: "1", label: words.select, run: () => selectAt(list.current, 0, false) },
       { key: "c", label: words.collect, run: onSlide((slideId) => openAddDialog([slideId])) },
       { key: "y", label: words.relevant, run: onSlide((slideId) => pressMark(slideId, "relevant")) },
       { key: "x", label: words.irrelevant, run: onSlide((slideId) => pressMark(slideId, "irrelevant")) },
