@@ -92,26 +92,7 @@ function Head({ response, failed }: { response: SearchResponse | null; failed: b
         {response && <p class="results-asked print-only">{describeQuery(response.query)}</p>}
         {response && <p class="faint">{words.summary(response.results.length, response.elapsed_ms)}</p>}
       </div>
-<<<<<<< HEAD
-      {response && response.results.length > 0 && (
-        <div class="results-tools screen-only">
-          <Button
-            icon="collection"
-            onClick={() => openAddDialog([...new Set(response.results.map(({ slide_id }) => slide_id))])}
-          >
-            {words.collectAll}
-          </Button>
-          <a class="button button-plain" href={hrefTo({ view: "board", selected: null })}>
-            <Icon name="compare" />
-            {strings.board.title}
-          </a>
-          <SaveSearch suggestion={response.query.kind === "report" ? "" : describeQuery(response.query)} />
-          <ExportMenu response={response} />
-        </div>
-      )}
-=======
       {response && response.results.length > 0 && <Tools response={response} />}
->>>>>>> bfe9f378 (Results are fields at one scale, with the query's beside them; judgements rank when asked; one sentence for the vote)
     </header>
   );
 }
@@ -129,6 +110,10 @@ function Tools({ response }: { response: SearchResponse }): JSX.Element {
         {words.groups.group}
       </Button>
       <CollectMenu response={response} />
+      <a class="button button-plain" href={hrefTo({ view: "board", selected: null })}>
+        <Icon name="compare" />
+        {strings.board.title}
+      </a>
       <SaveSearch suggestion={response.query.kind === "report" ? "" : describeQuery(response.query)} />
       <ExportMenu response={response} />
     </div>
