@@ -59,6 +59,13 @@ def test_a_lasso_around_all_chooses_all_and_a_click_leaves_one_out(overview: Pag
     expect(chosen(overview)).to_have_count(0)
 
 
+def test_what_was_chosen_comes_into_view(overview: Page) -> None:
+    overview.set_viewport_size({"width": 900, "height": 560})
+    overview.get_by_role("button", name="Select all in view").click()
+    expect(chosen(overview)).to_have_count(10)
+    expect(overview.get_by_role("heading", name="10 slides")).to_be_in_viewport()
+
+
 def test_all_in_view_are_chosen_after_moving_by_keys(overview: Page) -> None:
     overview.get_by_role("button", name="Select all in view").click()
     expect(chosen(overview)).to_have_count(10)

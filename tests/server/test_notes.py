@@ -35,6 +35,4 @@ def test_notes_are_sentences_without_commands(warning: str) -> None:
 
 
 def test_counts_stay() -> None:
-    assert to_notes(["only 3 slides fit the query and the filter"]) == (
-        "There are only 3 slides to choose from with these filters.",
-    )
+    assert to_notes(["only 3 slides fit the query and the filter"]) == ("Only 3 slides are left to choose from.",)

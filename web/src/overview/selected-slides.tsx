@@ -1,5 +1,5 @@
 import type { JSX } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { AddDialog } from "../collections/add-dialog";
 import { hrefTo } from "../state/navigation";
 import { announce } from "../state/toasts";
@@ -25,13 +25,17 @@ export function SelectedSlides({
   onClear: () => void;
 }): JSX.Element {
   const [adding, setAdding] = useState<readonly string[] | null>(null);
+  const head = useRef<HTMLDivElement>(null);
   useEffect(() => {
-    if (slides.length) announce(texts.chosen(slides.length));
+    if (!slides.length) return;
+    announce(texts.chosen(slides.length));
+    // A lasso is drawn for what it holds: its answer may be below a long legend, or below the map.
+    head.current?.scrollIntoView({ block: "nearest" });
   }, [slides.length]);
   const more = slides.length - MOST_LISTED;
   return (
     <section class="overview-chosen">
-      <div class="overview-chosen-head">
+      <div ref={head} class="overview-chosen-head">
         <h2>{texts.chosen(slides.length)}</h2>
         {slides.length > 0 && (
           <>

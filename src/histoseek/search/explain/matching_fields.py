@@ -26,7 +26,7 @@ FIELDS_SHOWN = 3
 _WORTH_MOVING = 0.05
 """Share of a field that must be tissue beyond what a centred one has for it to be moved."""
 
-_STEPS = sorted(product((-1.0, -0.5, 0.0, 0.5, 1.0), repeat=2), key=lambda step: abs(step[0]) + abs(step[1]))
+_STEPS = np.array(sorted(product((-1.0, 0.0, 1.0), repeat=2), key=lambda step: abs(step[0]) + abs(step[1])))
 """Where a field may lie around its region, in parts of its slack; the first one is centred."""
 
 Corners = NDArray[np.int64]
@@ -68,10 +68,15 @@ class TissueTiles:
 
     def measure_tissue(self, corners: Corners, edge: int) -> NDArray[np.float64]:
         """The share of squares [N, 2] of this edge that known tiles cover, float64 [N]."""
-        low = np.maximum(corners[:, None], self.corners)
-        high = np.minimum(corners[:, None] + edge, self.corners + self.edge)
-        areas = np.clip(high - low, 0, None).prod(axis=2).sum(axis=1)
+        covered = [self._overlap(corners[:, axis], edge, axis) for axis in (0, 1)]
+        areas = np.einsum("nt,nt->n", *covered)
         return np.asarray(np.minimum(1.0, areas / edge**2), np.float64)
+
+    def _overlap(self, starts: Corners, edge: int, axis: int) -> Corners:
+        """The lengths that squares and tiles share along an axis, [N, T]."""
+        own = self.corners[:, axis]
+        shared = np.minimum(starts[:, None] + edge, own + self.edge) - np.maximum(starts[:, None], own)
+        return np.maximum(shared, 0, out=shared)
 
     def place_fields(self, regions: Sequence[Rect], field_um: float) -> list[Rect]:
         """A square of this edge for each region: around its middle, or moved to where more is tissue while the region
@@ -82,7 +87,7 @@ class TissueTiles:
         sides = np.array([[region.width, region.height] for region in regions])
         centred = np.array([[region.x, region.y] for region in regions]) - (edge - sides) / 2
         slack = np.clip((edge - sides) / 2, 0, None)
-        moved = (centred[:, None] + slack[:, None] * np.array(_STEPS)).round().astype(np.int64)
+        moved = (centred[:, None] + slack[:, None] * _STEPS).round().astype(np.int64)
         placed = self._keep_inside(moved, edge)
         shares = self.measure_tissue(placed.reshape(-1, 2), edge).reshape(len(regions), -1)
         best = shares.argmax(axis=1)
@@ -118,9 +123,10 @@ def add_fields(
     if not longest_um:
         return tuple(results), None
     field_um = choose_size_um(longest_um)
+    counterparts = _Counterparts(float(field_um), {})
     return (
         tuple(
-            replace(result, fields=tuple(one.make_fields(field_um)))
+            replace(result, fields=tuple(one.make_fields(field_um, counterparts)))
             for result, one in zip(results, matched, strict=True)
         ),
         float(field_um),
@@ -130,6 +136,24 @@ def add_fields(
 def choose_size_um(longest_um: float) -> int:
     """The smallest of SIZES_UM in which a region of this length has room."""
     return next((size for size in SIZES_UM if size * MOST_SHARE >= longest_um), SIZES_UM[-1])
+
+
+@dataclass(frozen=True, slots=True)
+class _Counterparts:
+    """Fields of the query's slides, each placed once: results share them."""
+
+    field_um: float
+    placed: dict[tuple[int, Rect], Rect]
+
+    def find(self, query: TissueTiles, asked: Rect | None) -> Rect | None:
+        """Around the region that was matched; where words led to the slide, around what tells most of the query."""
+        region = asked or query.telling
+        if region is None or not query.spacing_um_per_px:
+            return None
+        key = id(query), region
+        if key not in self.placed:
+            [self.placed[key]] = query.place_fields([region], self.field_um)
+        return self.placed[key]
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +173,7 @@ class _Matched:
         for region, _ in self.shown:
             yield max(region.width, region.height) * self.slide.spacing_um_per_px
 
-    def make_fields(self, field_um: float) -> Iterator[MatchingField]:
+    def make_fields(self, field_um: float, counterparts: _Counterparts) -> Iterator[MatchingField]:
         """At most FIELDS_SHOWN, none in the midst of another; none where the slide's spacing is not known."""
         if not self.slide.spacing_um_per_px:
             return
@@ -159,14 +183,7 @@ class _Matched:
             if any(_holds_middle(other, region) for other in fields) or len(fields) == FIELDS_SHOWN:
                 continue
             fields.append(field)
-            yield MatchingField(field, self._place_asked(asked, field_um))
-
-    def _place_asked(self, asked: Rect | None, field_um: float) -> Rect | None:
-        """The counterpart on the query; where words led to the slide, what tells most of the query."""
-        if self.query is None or not self.query.spacing_um_per_px:
-            return None
-        region = asked or self.query.telling
-        return self.query.place_fields([region], field_um)[0] if region else None
+            yield MatchingField(field, counterparts.find(self.query, asked) if self.query else None)
 
 
 def _make_tiles(record: SlideRecord, signature: Signature | None) -> TissueTiles:

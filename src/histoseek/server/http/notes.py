@@ -36,7 +36,7 @@ _SENTENCES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"only 0 (\S+).* fit the query and the filter beyond"), "There are no more of them."),
     (
         re.compile(r"only (?P<count>\d+) (?P<what>\w+).* fit the query and the filter"),
-        "There are only {count} {what} to choose from with these filters.",
+        "Only {count} {what} are left to choose from.",
     ),
     (re.compile(r"the query is unlike anything here"), ""),
 )
