@@ -10,12 +10,22 @@ const result = {
   probability: null,
   also: ["S-2", "S-3"],
   ways: [{ name: "tiles", rank: 2 }],
-  slide: { title: "S-1", file_name: "s-1.svs", patient_id: "P-7", diagnosis: "adenoma", organ: "colon", stain: "H&E", site: null },
+  slide: {
+    title: "S-1",
+    file_name: "s-1.svs",
+    patient_id: "P-7",
+    diagnosis: "adenoma",
+    organ: "colon",
+    stain: "H&E",
+    site: null,
+  },
 } as unknown as Result;
 
 it("names the patient beside the case", () => {
   const [head, row] = resultsCsv([result]).replace("\uFEFF", "").split("\r\n");
-  expect(head).toBe("rank,slide_id,title,file_name,case_id,patient_id,score,probability,diagnosis,organ,stain,site,also,ways,region");
+  expect(head).toBe(
+    "rank,slide_id,title,file_name,case_id,patient_id,score,probability,diagnosis,organ,stain,site,also,ways,region",
+  );
   expect(row).toBe("1,S-1,S-1,s-1.svs,C-1,P-7,0.5,,adenoma,colon,H&E,,S-2 S-3,tiles: 2,");
   const region = { x: 1, y: 2, width: 30, height: 40 };
   expect(resultsCsv([{ ...result, region }])).toContain('tiles: 2,"1,2,30,40"');
