@@ -12,7 +12,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from histoseek.api import Archive
+from histoseek.rest.queries import SearchRequest, SlideQuery, SlideRef
 from tests.browser.watched import Watched, accessibility_faults, expect_loaded
+from tests.server.running import RunningServer
 
 PATIENT = "Herta Musterfrau"
 LINES = """(element) => {
@@ -131,6 +133,22 @@ def test_judging_keeps_the_list_until_it_is_ranked_anew(opened: Page, indexed: P
     expect(opened.locator("li[data-slide]").first).to_have_attribute("data-slide", before[-1])
     opened.get_by_role("button", name="Undo all").click()
     expect(opened.locator("li[data-slide]").first).to_have_attribute("data-slide", before[0])
+
+
+def test_a_field_is_judged_by_itself_and_its_slide_counts(opened: Page, server: RunningServer, indexed: Path) -> None:
+    slide_id = like_first(opened, indexed)
+    card = opened.locator("li.results-field").filter(has_text="Next best").first
+    card.get_by_role("button", name=re.compile("^Next best")).click()
+    with opened.expect_response("**/feedback"):
+        card.get_by_role("button", name="This field is relevant").nth(1).click()
+    expect(card.get_by_role("button", name="Relevant", exact=True)).to_have_attribute("aria-pressed", "true")
+    query = SlideQuery(slide=SlideRef(slide_id=slide_id))
+    with server.client() as client:
+        found = client.search("cohort", SearchRequest(query=query, k=20))
+        judged = client.list_judgements("cohort", found.query_key)
+        result = next(one for one in found.results if one.slide_id == card.get_attribute("data-slide"))
+        assert result.further_fields[0].field in [one.region for one in judged]
+    opened.get_by_role("button", name="Undo all").click()
 
 
 def test_a_judgement_that_is_not_stored_is_taken_back(watched: Watched, opened: Page, indexed: Path) -> None:

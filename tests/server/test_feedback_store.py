@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from histoseek.errors import InputError
+from histoseek.geometry import Rect
 from histoseek.server.state.database import MIGRATIONS, State
 from histoseek.server.state.feedback import FeedbackStore, Json, remove_identifiers
 
@@ -51,6 +52,22 @@ def test_the_last_judgement_counts_and_can_be_taken_back(store: FeedbackStore) -
     for _ in range(2):
         store.take_back("one", query, "s1", "ann")
     assert store.list_for_query("one", kept.query_key) == ()
+
+
+def test_regions_are_judged_beside_their_slide(store: FeedbackStore) -> None:
+    query: Json = {"kind": "slide", "slide": {"slide_id": "regions"}}
+    key, field, other = store.compute_query_key(query), Rect(-5, 10, 400, 400), Rect(0, 10, 400, 400)
+    whole = store.judge("one", query, "s9", True, "ann")
+    part = store.judge("one", query, "s9", False, "ann", field)
+    store.judge("one", query, "s9", False, "ann", other)
+    last = store.judge("one", query, "s9", True, "ann", other)
+    assert store.list_for_query("one", key) == (whole, part, last)
+    assert [one.region for one in (whole, part, last)] == [None, field, other]
+    store.take_back("one", query, "s9", "ann")
+    assert store.list_for_query("one", key) == (part, last)
+    store.take_back("one", query, "s9", "ann", field)
+    assert store.forget_slide("one", "s9") == 1
+    assert store.list_for_query("one", key) == ()
 
 
 def test_stored_texts_name_no_person(tmp_path: Path) -> None:

@@ -53,6 +53,7 @@ from histoseek.rest.workspace import (
     ImportListing,
     Job,
     JobRequest,
+    JudgedRegion,
     Judgement,
     Session,
     StoredJudgement,
@@ -304,9 +305,12 @@ class Client(SharedWork):
                 if line.startswith("data:"):
                     yield Job.model_validate_json(line.removeprefix("data:").strip())
 
-    def judge(self, archive: str, query: Query, slide_id: str, relevant: bool | None) -> StoredJudgement | None:
-        """Say whether a slide is relevant for a query; None withdraws the judgement."""
-        request = Judgement(query=query, slide_id=slide_id, relevant=relevant)
+    def judge(
+        self, archive: str, query: Query, slide_id: str, relevant: bool | None, region: Region | None = None
+    ) -> StoredJudgement | None:
+        """Say whether a slide, or a region of it, is relevant for a query; None withdraws the judgement."""
+        judged = JudgedRegion(**region.model_dump()) if region else None
+        request = Judgement(query=query, slide_id=slide_id, relevant=relevant, region=judged)
         response = self._request("POST", f"{make_archive_path(archive)}/feedback", content=request.model_dump_json())
         return parse(StoredJudgement, response) if response.content not in (b"", b"null") else None
 

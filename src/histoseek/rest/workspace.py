@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, StrictBool
 
 from histoseek.rest.archives import ImageInfo, Value
-from histoseek.rest.base import Request, Response, ShortText, SlideId, UploadId, make_example_config
+from histoseek.rest.base import Region, Request, Response, ShortText, SlideId, UploadId, make_example_config
 from histoseek.rest.queries import Query
 
 Role = Literal["read", "write"]
@@ -180,8 +180,18 @@ class Job(Response):
     seconds_left: float | None = None
 
 
+class JudgedRegion(Request):
+    """A rectangle in level-0 px, which may reach beyond the slide as fields do."""
+
+    x: int = Field(ge=-10_000_000, le=10_000_000, strict=True)
+    y: int = Field(ge=-10_000_000, le=10_000_000, strict=True)
+    width: int = Field(ge=1, le=10_000_000, strict=True)
+    height: int = Field(ge=1, le=10_000_000, strict=True)
+
+
 class Judgement(Request):
-    """Whether a slide is relevant for a query; null withdraws an earlier judgement."""
+    """Whether a slide is relevant for a query; null withdraws an earlier judgement; region: the part of the slide that
+    is judged, in level-0 px, null for all of it."""
 
     model_config = make_example_config(
         {"query": {"kind": "text", "text": "necrosis"}, "slide_id": "SLIDE-2", "relevant": True}
@@ -190,16 +200,18 @@ class Judgement(Request):
     query: Query
     slide_id: SlideId
     relevant: StrictBool | None
+    region: JudgedRegion | None = None
 
 
 class StoredJudgement(Response):
-    """A stored judgement."""
+    """A stored judgement; region: null for the whole slide."""
 
     query_key: str
     slide_id: str
     relevant: bool
     by: str
     at: datetime
+    region: Region | None = None
 
 
 class CollectionItem(Request):

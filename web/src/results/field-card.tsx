@@ -2,15 +2,16 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import type { Region, Result } from "../api/types";
+import { NewMark } from "../saved/new-mark";
 import { hrefTo, route } from "../state/navigation";
 import { selectionOf } from "../state/region-key";
 import { selectedIds } from "../state/selection";
 import { strings } from "../strings";
-import { Button } from "../ui/button";
+import { Button, IconButton } from "../ui/button";
 import { areaText, lengthText } from "../viewer/lengths";
 import { FieldPicture } from "./field-picture";
 import { JudgeButtons } from "./judge-buttons";
-import { judgedMarks } from "./judgements";
+import { judgedMarks, markOfField, pressFieldMark } from "./judgements";
 import { markOf } from "./marks";
 import { Nearness } from "./nearness";
 import { selectWith } from "./select";
@@ -55,7 +56,8 @@ export function FieldCard({ result, calibratedFor, slideIds }: FieldCardProps): 
         <FieldPicture result={result} field={field} />
       </a>
       <h2>
-        <span class="results-rank">{rank}</span> {slide.diagnosis ?? slide.title}
+        <span class="results-rank">{rank}</span> {slide.diagnosis ?? slide.title}{" "}
+        <NewMark slide={slide} />
       </h2>
       <p class="results-ids">
         {slide.diagnosis !== null && <span class="results-name">{slide.title}</span>}
@@ -88,11 +90,34 @@ function FurtherFields({ result }: { result: Result }): JSX.Element | null {
       </Button>
       {shown && (
         <div class="results-strip">
-          {fields.map(({ field }) => (
-            <FieldPicture key={`${field.x},${field.y}`} result={result} field={field} />
+          {[...(result.field ? [result.field] : []), ...fields.map(({ field }) => field)].map((field) => (
+            <JudgedField key={`${field.x},${field.y}`} result={result} field={field} />
           ))}
         </div>
       )}
     </>
+  );
+}
+
+/** A field with what is said of it alone. */
+function JudgedField({ result, field }: { result: Result; field: Region }): JSX.Element {
+  const { slide_id } = result;
+  const mark = markOfField(slide_id, field);
+  return (
+    <div>
+      <FieldPicture result={result} field={field} />
+      <IconButton
+        icon="check"
+        label={words.fieldRelevant}
+        pressed={mark === "relevant"}
+        onClick={() => void pressFieldMark(slide_id, field, "relevant")}
+      />
+      <IconButton
+        icon="minus"
+        label={words.fieldIrrelevant}
+        pressed={mark === "irrelevant"}
+        onClick={() => void pressFieldMark(slide_id, field, "irrelevant")}
+      />
+    </div>
   );
 }

@@ -4,12 +4,13 @@
  * Judgements are kept in the address beside those that the list is ranked by, so that the list stays as it is until
  * somebody asks to rank it anew.
  */
-import { computed } from "@preact/signals";
+import { computed, signal } from "@preact/signals";
 import { feedback } from "../api/endpoints";
 import { asApiError } from "../api/error";
-import type { Marks } from "../api/types";
+import type { Marks, Region } from "../api/types";
 import { archiveName } from "../state/archives";
 import { go, route } from "../state/navigation";
+import { regionText } from "../state/region-key";
 import { NO_MARKS, type Route } from "../state/route";
 import { toast } from "../state/toasts";
 import { strings } from "../strings";
@@ -33,6 +34,39 @@ export function setMark(slideId: string, mark: Mark): void {
   const before = markOf(judgedMarks.peek(), slideId);
   write(withMark(judgedMarks.peek(), slideId, mark));
   void keep(slideId, mark, before);
+}
+
+/** Fields that were judged in this visit, by slide and place. */
+const judgedFields = signal<ReadonlyMap<string, Mark>>(new Map());
+
+/** How a field of a slide was judged. */
+export function markOfField(slideId: string, field: Region): Mark {
+  return judgedFields.value.get(fieldKey(slideId, field)) ?? null;
+}
+
+/** Judge a field, or take that back; a relevant field makes its slide relevant, too, so that it counts in the ranking. */
+export async function pressFieldMark(slideId: string, field: Region, pressed: Exclude<Mark, null>): Promise<void> {
+  const { query } = route.peek();
+  if (!query) return;
+  const before = markOfField(slideId, field);
+  const mark = toggleMark(before, pressed);
+  writeFieldMark(slideId, field, mark);
+  try {
+    const relevant = mark === null ? null : mark === "relevant";
+    await feedback.judge(archiveName.peek(), { query, slide_id: slideId, relevant, region: field });
+    if (relevant && markOf(judgedMarks.peek(), slideId) === null) setMark(slideId, "relevant");
+  } catch (error) {
+    writeFieldMark(slideId, field, before);
+    toast(strings.results.notJudged(asApiError(error).message), "error");
+  }
+}
+
+function writeFieldMark(slideId: string, field: Region, mark: Mark): void {
+  judgedFields.value = new Map(judgedFields.peek()).set(fieldKey(slideId, field), mark);
+}
+
+function fieldKey(slideId: string, field: Region): string {
+  return `${regionText(field)}:${slideId}:${keyOf(route.peek().query)}`;
 }
 
 /** Take all marks back. */

@@ -30,6 +30,8 @@ export const results = {
   closeness: { near: "near", "somewhat near": "somewhat near", far: "far" },
   why: "Why this rank?",
   furtherFields: (count: number) => (count === 1 ? "Next best field" : `Next best ${count} fields`),
+  fieldRelevant: "This field is relevant",
+  fieldIrrelevant: "This field is not relevant",
   queryField: "The query",
   queryFieldOf: (rank: number) => `What result ${rank} matches, at the same scale.`,
   notJudged: (why: string) => `Your judgement was not stored. ${why}`,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from histoseek.errors import InputError
+from histoseek.geometry import Rect
 from histoseek.server.clock import Clock, to_datetime
 from histoseek.server.state.database import State
 
@@ -27,17 +28,19 @@ _PERSON_FIELDS = frozenset({"patient_id"})
 
 @dataclass(frozen=True, slots=True)
 class StoredJudgement:
-    """Whether a slide was relevant for a query; `by`: the name of the judge's token."""
+    """Whether a slide was relevant for a query; `by`: the name of the judge's token; region: the part of the slide that
+    was judged, in level-0 px, None for all of it."""
 
     query_key: str
     slide_id: str
     relevant: bool
     by: str
     at: datetime
+    region: Rect | None = None
 
 
 class FeedbackStore:
-    """Judgements in the server's state: one of each judge for a slide and query."""
+    """Judgements in the server's state: one of each judge for a slide, or a region of it, and query."""
 
     def __init__(self, state: State, clock: Clock = time.time) -> None:
         self._state = state
@@ -53,7 +56,9 @@ class FeedbackStore:
         normalised = json.dumps(_normalise(query), sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hmac.digest(self._key, normalised.encode(), hashlib.sha256)[:16].hex()
 
-    def judge(self, archive: str, query: Json, slide_id: str, relevant: bool, by: str) -> StoredJudgement:
+    def judge(
+        self, archive: str, query: Json, slide_id: str, relevant: bool, by: str, region: Rect | None = None
+    ) -> StoredJudgement:
         """Keep a judgement in place of an earlier one by the same judge; the query is kept without identifiers.
 
         Raises InputError when the judge has given very many.
@@ -66,20 +71,21 @@ class FeedbackStore:
                 raise InputError("feedback", f"you have {count} judgements already", "Withdraw some first")
             connection.execute("INSERT INTO judged_queries VALUES (?, ?) ON CONFLICT DO NOTHING", (key, stored_query))
             connection.execute(
-                "INSERT INTO judgements (archive, query_key, slide_id, judge, relevant, at) VALUES (?, ?, ?, ?, ?, ?)"
-                " ON CONFLICT (archive, query_key, slide_id, judge)"
+                "INSERT INTO judgements (archive, query_key, slide_id, judge, place, relevant, at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (archive, query_key, slide_id, judge, place)"
                 " DO UPDATE SET relevant = excluded.relevant, at = excluded.at",
-                (archive, key, slide_id, by, relevant, now),
+                (archive, key, slide_id, by, _to_place(region), relevant, now),
             )
-        return StoredJudgement(key, slide_id, relevant, by, to_datetime(now))
+        return StoredJudgement(key, slide_id, relevant, by, to_datetime(now), region)
 
-    def take_back(self, archive: str, query: Json, slide_id: str, by: str) -> None:
+    def take_back(self, archive: str, query: Json, slide_id: str, by: str, region: Rect | None = None) -> None:
         """Forget a judgement, if there is one, and the query with the last one on it."""
         key = self.compute_query_key(query)
         with self._state.open_transaction() as connection:
             connection.execute(
-                "DELETE FROM judgements WHERE archive = ? AND query_key = ? AND slide_id = ? AND judge = ?",
-                (archive, key, slide_id, by),
+                "DELETE FROM judgements"
+                " WHERE archive = ? AND query_key = ? AND slide_id = ? AND judge = ? AND place = ?",
+                (archive, key, slide_id, by, _to_place(region)),
             )
             connection.execute(
                 "DELETE FROM judged_queries WHERE query_key = ?1"
@@ -120,15 +126,29 @@ class FeedbackStore:
     def list_for_query(self, archive: str, query_key: str) -> tuple[StoredJudgement, ...]:
         """All judgements on a query, in the order in which they were given."""
         rows = self._state.read(
-            "SELECT * FROM judgements WHERE archive = ? AND query_key = ? ORDER BY at, slide_id, judge",
+            "SELECT * FROM judgements WHERE archive = ? AND query_key = ? ORDER BY at, slide_id, judge, place",
             (archive, query_key),
         )
         return tuple(
             StoredJudgement(
-                row["query_key"], row["slide_id"], bool(row["relevant"]), row["judge"], to_datetime(row["at"])
+                row["query_key"],
+                row["slide_id"],
+                bool(row["relevant"]),
+                row["judge"],
+                to_datetime(row["at"]),
+                _to_region(row["place"]),
             )
             for row in rows
         )
+
+
+def _to_place(region: Rect | None) -> str:
+    """As it is stored: empty for the whole slide."""
+    return "" if region is None else str(region)
+
+
+def _to_region(place: str) -> Rect | None:
+    return Rect(*map(int, place.split(","))) if place else None
 
 
 def remove_identifiers(query: Json) -> Json:

@@ -66,4 +66,16 @@ MIGRATIONS: Migrations = (
             worklist_id TEXT NOT NULL REFERENCES worklists ON DELETE CASCADE, place INTEGER NOT NULL, slide_id TEXT,
             upload_id TEXT, found TEXT, PRIMARY KEY (worklist_id, place))""",
     ),
+    (
+        """CREATE TABLE judgements_with_places (
+            archive TEXT NOT NULL, query_key TEXT NOT NULL, slide_id TEXT NOT NULL, judge TEXT NOT NULL,
+            place TEXT NOT NULL, relevant INTEGER NOT NULL, at REAL NOT NULL,
+            PRIMARY KEY (archive, query_key, slide_id, judge, place))""",
+        "INSERT INTO judgements_with_places (archive, query_key, slide_id, judge, place, relevant, at)"
+        " SELECT archive, query_key, slide_id, judge, '', relevant, at FROM judgements",
+        "DROP TABLE judgements",
+        "ALTER TABLE judgements_with_places RENAME TO judgements",
+        "CREATE INDEX judgements_by_judge ON judgements (judge)",
+        "CREATE INDEX judgements_by_query ON judgements (query_key)",
+    ),
 )
