@@ -56,8 +56,7 @@ export function FieldCard({ result, calibratedFor, slideIds }: FieldCardProps): 
         <FieldPicture result={result} field={field} />
       </a>
       <h2>
-        <span class="results-rank">{rank}</span> {slide.diagnosis ?? slide.title}{" "}
-        <NewMark slide={slide} />
+        <span class="results-rank">{rank}</span> {slide.diagnosis ?? slide.title} <NewMark slide={slide} />
       </h2>
       <p class="results-ids">
         {slide.diagnosis !== null && <span class="results-name">{slide.title}</span>}
