@@ -167,14 +167,16 @@ def test_an_upload_is_asked_with_words_and_again_and_deleted(opened: Page, cohor
 
 
 def test_keys_go_through_results_judge_them_and_come_back_to_their_place(opened: Page, a_slide: str) -> None:
-    go(opened, "ask=text&text=carcinoma")
+    go(opened, "ask=text&text=carcinoma&v.layout=list")
     field(opened).press("ArrowDown")
     expect(results(opened).nth(0)).to_be_focused()
     for key, at in [("j", 1), ("ArrowDown", 2), ("k", 1), ("End", results(opened).count() - 1), ("Home", 0)]:
         opened.keyboard.press(key)
         expect(results(opened).nth(at)).to_be_focused()
     first = slide_ids(opened)[0]
-    opened.keyboard.press("-")
+    opened.keyboard.press("x")
+    expect(results(opened).nth(0)).to_be_focused()
+    opened.get_by_role("button", name="Rank anew with 1 judgement").press("Enter")
     expect(opened.locator(f"[data-slide='{first}']")).to_have_count(0)
     expect(results(opened).nth(0)).to_be_focused()
     opened.keyboard.press("j")
