@@ -117,7 +117,7 @@ function selectAt(list: HTMLElement | null, place: number, span: boolean): void 
   else toggleSelected(slideId);
 }
 
-/** Number keys select results; they go before those that lead to views. */
+/** Number keys select results. */
 function useDigits(list: ListRef): void {
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
