@@ -65,7 +65,7 @@ def open_work(page: Page, server: RunningServer, token: str) -> Page:
     page.goto(f"{server.url}#token={token}")
     page.get_by_label("Archive").wait_for()  # what is dropped before is for no archive yet
     page.evaluate("location.hash = '/work'")
-    page.get_by_role("heading", name="Work").wait_for()
+    page.get_by_role("heading", name="Work", exact=True).wait_for()
     return page
 
 
