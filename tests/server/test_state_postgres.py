@@ -19,6 +19,7 @@ from histoseek.server.security.sessions import Sessions
 from histoseek.server.security.tokens import TokenStore
 from histoseek.server.settings import Rates
 from histoseek.server.state import database
+from histoseek.server.state.annotations import AnnotationStore
 from histoseek.server.state.collections import CollectionStore
 from histoseek.server.state.database import State
 from histoseek.server.state.feedback import FeedbackStore
@@ -26,6 +27,9 @@ from histoseek.server.state.migrations import Migrations
 from histoseek.server.state.postgres import _MOST_CONNECTIONS, PostgresEngine
 from histoseek.server.state.saved_searches import SavedSearchStore
 from histoseek.server.state.worklists import WorklistStore
+from tests.server import (
+    test_annotation_store as annotations,
+)
 from tests.server import (
     test_collection_store as collections,
 )
@@ -118,6 +122,20 @@ def test_tokens(state: State, work: Callable[[TokenStore], None]) -> None:
 @pytest.mark.parametrize("work", [tokens.test_the_first_token_is_made_once, tokens.test_use_is_noted_to_the_hour])
 def test_tokens_of_a_state(state: State, work: Callable[[State], None]) -> None:
     work(state)
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        annotations.test_annotations_are_kept_in_their_order,
+        annotations.test_others_see_only_what_is_shared_and_change_nothing,
+        annotations.test_two_tabs_do_not_overwrite_each_other,
+        annotations.test_slides_are_forgotten_with_everybody_s,
+        annotations.test_annotations_of_uploads_end_with_them,
+    ],
+)
+def test_annotations(state: State, work: Callable[[AnnotationStore], None]) -> None:
+    work(AnnotationStore(state, counting()))
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
-from histoseek.client.connection import API, make_archive_path, make_problem, parse
+from histoseek.client.connection import API, make_archive_path, make_problem, make_slide_path, parse
 from histoseek.client.shared_work import SharedWork
+from histoseek.client.slide_annotations import AnnotationClient
 from histoseek.errors import SlideNotFound
 from histoseek.rest.archives import (
     ArchiveInfo,
@@ -60,6 +61,7 @@ from histoseek.rest.workspace import (
     Upload,
     UploadToIndex,
 )
+from histoseek.viewing.appearance import StainName
 
 _CHUNK = 2**20
 
@@ -67,7 +69,7 @@ EraseChoice = Literal["now", "later"]
 """When the bytes of what was removed or replaced are erased: before the answer or by a job, or when they are due."""
 
 
-class Client(SharedWork):
+class Client(AnnotationClient, SharedWork):
     """A client of one server. Close it, or use it as a context manager. Safe to use from several threads.
 
     >>> with Client("http://127.0.0.1:8750", token) as client:                   # doctest: +SKIP
@@ -102,11 +104,11 @@ class Client(SharedWork):
 
     def get_slide(self, archive: str, slide_id: str) -> Slide:
         """One slide."""
-        return self._get(Slide, _make_slide_path(archive, slide_id))
+        return self._get(Slide, make_slide_path(archive, slide_id))
 
     def get_report(self, archive: str, slide_id: str) -> Report:
         """The report of a slide."""
-        return self._get(Report, f"{_make_slide_path(archive, slide_id)}/report")
+        return self._get(Report, f"{make_slide_path(archive, slide_id)}/report")
 
     def change_slide(
         self, archive: str, slide_id: str, values: Mapping[str, Value], erase: EraseChoice | None = None
@@ -114,33 +116,34 @@ class Client(SharedWork):
         """Set metadata of a slide; erase: when the bytes of what was there before are, by default now of a report."""
         content = SlideChanges(values=dict(values)).model_dump_json()
         return parse(
-            ChangedSlide, self._request("PATCH", _make_slide_path(archive, slide_id), content=content, erase=erase)
+            ChangedSlide, self._request("PATCH", make_slide_path(archive, slide_id), content=content, erase=erase)
         )
 
     def remove_slide(self, archive: str, slide_id: str, erase: EraseChoice = "now") -> RemovedSlide:
         """Remove a slide from the archive, with what the server keeps of it; erase: when its bytes are erased."""
-        return parse(RemovedSlide, self._request("DELETE", _make_slide_path(archive, slide_id), erase=erase))
+        return parse(RemovedSlide, self._request("DELETE", make_slide_path(archive, slide_id), erase=erase))
 
     def get_image(self, archive: str, slide_id: str) -> ImageInfo:
         """What a viewer needs to show a slide."""
-        return self._get(ImageInfo, f"{_make_slide_path(archive, slide_id)}/image")
+        return self._get(ImageInfo, f"{make_slide_path(archive, slide_id)}/image")
 
     def get_thumbnail(self, archive: str, slide_id: str, px: int = 256) -> bytes:
         """A slide as a small JPEG picture, its longer edge in px."""
-        return self._request("GET", f"{_make_slide_path(archive, slide_id)}/thumbnail", px=px).content
+        return self._request("GET", f"{make_slide_path(archive, slide_id)}/thumbnail", px=px).content
 
     def get_region(
         self, archive: str, slide_id: str, region: Region, px: int | None = None, um_per_px: float | None = None
     ) -> bytes:
         """A region of a slide as a JPEG picture, by its longer edge in px or by its scale; never magnified."""
-        path = f"{_make_slide_path(archive, slide_id)}/region"
+        path = f"{make_slide_path(archive, slide_id)}/region"
         return self._request("GET", path, **region.model_dump(), px=px, um_per_px=um_per_px).content
 
-    def get_tile(self, archive: str, slide_id: str, level: int, column: int, row: int) -> bytes:
-        """One Deep Zoom tile as JPEG."""
-        return self._request(
-            "GET", f"{_make_slide_path(archive, slide_id)}/image_files/{level}/{column}_{row}.jpg"
-        ).content
+    def get_tile(
+        self, archive: str, slide_id: str, level: int, column: int, row: int, stain: StainName | None = None
+    ) -> bytes:
+        """One Deep Zoom tile as JPEG; stain: the only one to show."""
+        path = f"{make_slide_path(archive, slide_id)}/image_files/{level}/{column}_{row}.jpg"
+        return self._request("GET", path, stain=stain).content
 
     def search(self, archive: str, request: SearchRequest) -> SearchResponse:
         """Search."""
@@ -317,10 +320,6 @@ class Client(SharedWork):
     def list_judgements(self, archive: str, query_key: str) -> tuple[StoredJudgement, ...]:
         """All judgements on a query; its key is in the response of a search."""
         return self._get_all(StoredJudgement, f"{make_archive_path(archive)}/feedback", query_key=query_key)
-
-
-def _make_slide_path(archive: str, slide_id: str) -> str:
-    return f"{make_archive_path(archive)}/slides/{quote(slide_id, safe='')}"
 
 
 def _make_upload_path(upload_id: str) -> str:

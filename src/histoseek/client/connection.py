@@ -63,6 +63,11 @@ class Connection:
         return response
 
 
+def make_slide_path(archive: str, slide_id: str) -> str:
+    """The path of a slide below the API."""
+    return f"{make_archive_path(archive)}/slides/{quote(slide_id, safe='')}"
+
+
 def make_archive_path(name: str) -> str:
     """The path of an archive."""
     return f"/archives/{quote(name, safe='')}"

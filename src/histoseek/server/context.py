@@ -30,6 +30,7 @@ from histoseek.server.security.sessions import Sessions
 from histoseek.server.security.tokens import Role, TokenStore
 from histoseek.server.settings import ServerSettings
 from histoseek.server.slide_removal import SlideRemoval
+from histoseek.server.state.annotations import AnnotationStore
 from histoseek.server.state.collections import CollectionStore
 from histoseek.server.state.database import State
 from histoseek.server.state.feedback import FeedbackStore
@@ -42,6 +43,7 @@ from histoseek.server.uploads.uploaded_slides import UploadedSlides
 from histoseek.server.work_queue import WorkQueue
 from histoseek.server.worklists import WorklistRunner
 from histoseek.slides.sources.base import SlideSource
+from histoseek.viewing.appearance import StainName
 
 _OPEN_SLIDES = 64
 _TILE_CACHE_MB = 256
@@ -81,6 +83,7 @@ class Context:
     collections: CollectionStore
     saved_searches: SavedSearchStore
     worklist_runner: WorklistRunner
+    annotations: AnnotationStore
     access: Access
     callers: CallerMemory
     limiter: RateLimiter
@@ -121,6 +124,7 @@ class Context:
             collections=CollectionStore(state),
             saved_searches=SavedSearchStore(state),
             worklist_runner=worklist_runner,
+            annotations=AnnotationStore(state),
             access=_make_access(settings, state, limiter),
             callers=CallerMemory(state.read_mark),
             limiter=limiter,
@@ -166,6 +170,7 @@ class Context:
             collections=self.collections,
             saved_searches=self.saved_searches,
             worklists=self.worklists,
+            annotations=self.annotations,
             may_erase=self.settings.write,
         )
 
@@ -210,10 +215,12 @@ class Context:
         """Whether this identity may change archives here."""
         return self.settings.write and caller.role == "write"
 
-    def make_tile(self, source: SlideSource, level: int, column: int, row: int) -> bytes:
+    def make_tile(
+        self, source: SlideSource, level: int, column: int, row: int, stain: StainName | None = None
+    ) -> bytes:
         """A tile of an archive's slide, timed; raises NoSuchTile, SlideError."""
         began = time.perf_counter()
-        tile = self.tiles.make_tile(source, level, column, row)
+        tile = self.tiles.make_tile(source, level, column, row, stain)
         self.metrics.count_tile(time.perf_counter() - began)
         return tile
 
@@ -224,6 +231,12 @@ def _read_mark(entry: ArchiveEntry) -> Hashable | None:
         return entry.archive.read_mark()
     except (HistoseekError, OSError):
         return None
+
+
+def _make_access(settings: ServerSettings, state: State, limiter: RateLimiter) -> Access:
+    tokens = TokenStore(state)
+    anonymous: Role | None = ("write" if settings.write else "read") if settings.allow_anonymous else None
+    return Access(tokens, Sessions(state, tokens, settings.port), limiter, anonymous)
 
 
 def _make_limiter(settings: ServerSettings, state: State, metrics: Metrics) -> RateLimiter:

@@ -15,6 +15,7 @@ from histoseek.server.archives.images import SlideImages
 from histoseek.server.archives.maps import MapStore
 from histoseek.server.archives.registry import ArchiveEntry, ArchiveRegistry
 from histoseek.server.jobs.job_store import JobStore, StoredJob
+from histoseek.server.state.annotations import OF_UPLOADS, AnnotationStore
 from histoseek.server.state.collections import CollectionStore
 from histoseek.server.state.database import State
 from histoseek.server.state.feedback import FeedbackStore
@@ -55,6 +56,7 @@ class SlideRemoval:
     collections: CollectionStore
     saved_searches: SavedSearchStore
     worklists: WorklistStore
+    annotations: AnnotationStore
     may_erase: bool
 
     def start(self, shutdown: threading.Event) -> None:
@@ -100,17 +102,20 @@ class SlideRemoval:
             self._forget_removed(entry)
         self.maps.remove_outdated(self.archives)
         self.kept_slides.sweep()
+        self.annotations.forget_expired()
         if self.state.holds_traces:
             self.state.erase_deleted()
 
     def _forget(self, entry: ArchiveEntry, record: SlideRecord) -> None:
         """Delete all copies of a removed slide; those of its file in the import folder only where nobody needs them."""
-        self.uploads.delete_content(record.file_fingerprint)
+        for upload_id in self.uploads.delete_content(record.file_fingerprint):
+            self.annotations.forget_slide(OF_UPLOADS, upload_id)
         self.kept_slides.release([upload_id for upload_id in [find_upload_id(record.uri)] if upload_id])
         for source in self.images.forget_removed(entry):
             self.tiles.forget(source)
         self.maps.remove_outdated([entry])
         self.collections.forget_slide(entry.name, record.slide_id)
+        self.annotations.forget_slide(entry.name, record.slide_id)
         self.feedback.forget_slide(entry.name, record.slide_id, record.report)
         self.saved_searches.forget_slide(entry.name, record.slide_id, record.report)
         self.worklists.forget_slide(entry.name, record.slide_id)
@@ -127,7 +132,7 @@ class SlideRemoval:
         tombstones = read_tombstones(entry.archive.layout)
         if not len(tombstones):
             return
-        stores = (self.collections, self.feedback, self.saved_searches, self.worklists)
+        stores = (self.collections, self.annotations, self.feedback, self.saved_searches, self.worklists)
         named = {slide_id for store in stores for slide_id in store.list_slides(entry.name)}
         removed = entry.list_missing([slide_id for slide_id in named if tombstones.has_name(slide_id)])
         for slide_id in removed:

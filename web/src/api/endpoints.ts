@@ -1,6 +1,9 @@
 /** One function an endpoint. All take an optional AbortSignal last and throw ApiError. */
 import { path, request, type UploadOptions, upload, urlOf } from "./client";
 import type {
+  AnnotationCollection,
+  AnnotationContent,
+  AnnotationFeature,
   ArchiveInfo,
   ArchiveMap,
   Collection,
@@ -18,6 +21,7 @@ import type {
   Job,
   JobRequest,
   Judgement,
+  NewAnnotations,
   NewsSeen,
   OfferedFile,
   OpenUpload,
@@ -123,6 +127,33 @@ export const typing = {
       body: { text, most: 5 },
       signal,
     }),
+};
+
+/** A slide of an archive, or an upload. */
+export interface Picture {
+  readonly archive: string;
+  readonly slide_id: string | null;
+  readonly upload_id: string | null;
+}
+
+function picturePath({ archive, slide_id, upload_id }: Picture): string {
+  return upload_id === null ? path`archives/${archive}/slides/${slide_id ?? ""}` : path`uploads/${upload_id}`;
+}
+
+export const annotations = {
+  list: (of: Picture, signal?: Signal) =>
+    request<AnnotationCollection>("GET", `${picturePath(of)}/annotations`, { signal }),
+  add: (of: Picture, body: NewAnnotations) =>
+    request<AnnotationCollection>("POST", `${picturePath(of)}/annotations`, { body }),
+  change: (of: Picture, id: string, body: AnnotationContent) =>
+    request<AnnotationFeature>("PUT", `${picturePath(of)}/annotations/${id}`, { body }),
+  remove: (of: Picture, id: string) => request<void>("DELETE", `${picturePath(of)}/annotations/${id}`),
+  exportUrl: (of: Picture) => urlOf(`${picturePath(of)}/annotations/export`),
+};
+
+export const figures = {
+  url: (of: Picture, options: Readonly<Record<string, string | number | boolean | null>>) =>
+    urlOf(`${picturePath(of)}/figure`, options),
 };
 
 export const texts = {

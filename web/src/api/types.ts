@@ -2,6 +2,9 @@
 import type * as api from "./openapi";
 
 export type {
+  AnnotationCollection,
+  AnnotationContent,
+  AnnotationFeature,
   ArchiveInfo,
   ArchiveResult,
   AskedArchive,
@@ -33,6 +36,7 @@ export type {
   Judgement,
   LabelDistribution,
   Match,
+  NewAnnotations,
   NewsSeen,
   OfferedFile,
   OpenUpload,

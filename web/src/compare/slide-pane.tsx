@@ -1,5 +1,6 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { useMarkup } from "../annotations/markup";
 import type { SlideRef } from "../api/types";
 import { runQuery } from "../search/query-form";
 import { archive } from "../state/archives";
@@ -33,6 +34,7 @@ export function SlidePane({ role, name, of, reference, onStage, ...paneProps }: 
   const { value, loading, error, reload } = useResource(of, fetchPicture);
   const key = pictureKey(of);
   const source = value?.key === key ? value : null;
+  const markup = useMarkup(of, source !== null);
   const [regions, setRegions] = useState<readonly Rect[]>([]);
   const stage = useRef<Stage | null>(null);
   useEffect(() => setRegions([]), [key]);
@@ -53,6 +55,7 @@ export function SlidePane({ role, name, of, reference, onStage, ...paneProps }: 
     <div class="compare-pane">
       <SlideViewer
         {...paneProps}
+        {...markup}
         label={`${role} ${name}`}
         heading={
           <PaneHeading role={role} name={name}>

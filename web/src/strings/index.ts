@@ -1,4 +1,5 @@
 /** All English texts of the page, a module a room. A number in a text is a function's argument. */
+import { annotations } from "./annotations";
 import { app, errors, help, probability, session } from "./app";
 import { board } from "./board";
 import { collections } from "./collections";
@@ -17,6 +18,7 @@ import { uploads, work } from "./work";
 import { worklists } from "./worklists";
 
 export const strings = {
+  annotations,
   app,
   session,
   errors,

@@ -8,9 +8,13 @@ from typing import Annotated, Any
 from fastapi import Depends, Path, Query, Request, Response
 
 from histoseek.geometry import Rect
+from histoseek.viewing.appearance import StainName
 
 LevelInPath = Annotated[int, Path(ge=0, le=40)]
 PlaceInPath = Annotated[int, Path(ge=0, le=10_000_000)]
+StainInQuery = Annotated[
+    StainName | None, Query(alias="stain", description="Only this stain, in its own colour on white.")
+]
 Edge = Annotated[int, Query(ge=16, le=2048, description="The longer edge in px.")]
 
 PictureEdge = Annotated[
@@ -45,6 +49,12 @@ class XmlResponse(Response):
     """A Deep Zoom description."""
 
     media_type = "application/xml"
+
+
+class PngResponse(Response):
+    """A picture without loss."""
+
+    media_type = "image/png"
 
 
 def respond_with_picture(request: Request, tag: str, make: Callable[[], bytes]) -> Response:

@@ -24,6 +24,7 @@ from histoseek.server.routes.image_responses import (
     PictureScale,
     PlaceInPath,
     RegionInQuery,
+    StainInQuery,
     XmlResponse,
     respond_with_picture,
 )
@@ -127,11 +128,12 @@ def get_tile(
     level: LevelInPath,
     column: PlaceInPath,
     row: PlaceInPath,
+    stain: StainInQuery = None,
 ) -> Response:
     """One Deep Zoom tile."""
     image, tiles = context.images.find(entry, slide_id), context.tiles
     return respond_with_picture(
-        request, tiles.compute_etag(image.source), lambda: context.make_tile(image.source, level, column, row)
+        request, tiles.compute_etag(image.source), lambda: context.make_tile(image.source, level, column, row, stain)
     )
 
 

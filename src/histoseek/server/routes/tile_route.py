@@ -39,6 +39,9 @@ class TileRoute(BaseRoute):
         path: str = scope["path"]
         if scope["type"] != "http" or scope["method"] != "GET" or not path.endswith(".jpg"):
             return Match.NONE, {}
+        if scope["query_string"]:
+            # Of one stain, or a mistake.
+            return Match.NONE, {}
         match = _PLAIN.fullmatch(path.removeprefix(self._prefix))
         if match is None or not path.startswith(self._prefix):
             return Match.NONE, {}

@@ -22,10 +22,12 @@ from histoseek.server.routes.image_responses import (
     PictureScale,
     PlaceInPath,
     RegionInQuery,
+    StainInQuery,
     XmlResponse,
     respond_with_picture,
 )
 from histoseek.server.routes.jobs import to_job
+from histoseek.server.state.annotations import OF_UPLOADS
 from histoseek.server.tiles.region import RegionPicture
 from histoseek.server.uploads.errors import SandboxBusy
 from histoseek.server.uploads.upload_store import StoredUpload
@@ -85,6 +87,7 @@ def get_upload(context: InContext, caller: Reader, upload_id: UploadIdInPath) ->
 def delete_upload(context: InContext, caller: Reader, upload_id: UploadIdInPath) -> None:
     """Delete an upload before it expires, or give up one that is being sent."""
     context.uploads.delete(upload_id, caller.name)
+    context.annotations.forget_slide(OF_UPLOADS, upload_id)
 
 
 @router.post("/{upload_id}/encode", status_code=202)
@@ -141,11 +144,12 @@ def get_upload_tile(
     level: LevelInPath,
     column: PlaceInPath,
     row: PlaceInPath,
+    stain: StainInQuery = None,
 ) -> Response:
     """One Deep Zoom tile."""
     upload = context.uploads.get(upload_id, caller.name)
     return respond_with_picture(
-        request, _make_tag(upload), lambda: context.uploads.make_tile(upload, level, column, row)
+        request, _make_tag(upload), lambda: context.uploads.make_tile(upload, level, column, row, stain)
     )
 
 

@@ -78,4 +78,12 @@ MIGRATIONS: Migrations = (
         "CREATE INDEX judgements_by_judge ON judgements (judge)",
         "CREATE INDEX judgements_by_query ON judgements (query_key)",
     ),
+    (
+        """CREATE TABLE annotations (
+            annotation_id TEXT PRIMARY KEY, archive TEXT NOT NULL, slide_id TEXT NOT NULL, owner TEXT NOT NULL,
+            feature TEXT NOT NULL, vertices INTEGER NOT NULL, shared INTEGER NOT NULL, version INTEGER NOT NULL,
+            created REAL NOT NULL, updated REAL NOT NULL, expires REAL)""",
+        "CREATE INDEX annotations_by_slide ON annotations (archive, slide_id)",
+        "CREATE INDEX annotations_by_owner ON annotations (owner)",
+    ),
 )

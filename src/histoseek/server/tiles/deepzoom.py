@@ -17,6 +17,8 @@ from histoseek.server.tiles.tile_grid import ImageInfo, TileGrid
 from histoseek.slides.readers.base import Pixels
 from histoseek.slides.readers.picture import PictureReader
 from histoseek.slides.slide import Slide
+from histoseek.viewing.appearance import StainName, separate_stain
+from histoseek.viewing.figure import FigureSpec, draw_figure
 
 _TILE_PX = 512
 _STORED_TILE_PX = range(128, 1025)
@@ -90,9 +92,22 @@ class DeepZoom:
         inside = rect.right <= shrink.source.size.width and rect.bottom <= shrink.source.size.height
         return self._stored_tiles.read_jpeg(shrink.source.index, column, row) if whole and inside else None
 
-    def encode_tile(self, level: int, column: int, row: int) -> bytes:
-        """A tile as a JPEG file. Raises NoSuchTile, or UnreadableSlide when the file is damaged there."""
+    def encode_tile(self, level: int, column: int, row: int, stain: StainName | None = None) -> bytes:
+        """A tile as a JPEG file, with one stain alone where one is named.
+
+        Raises NoSuchTile, or UnreadableSlide when the file is damaged there.
+        """
+        if stain is not None:
+            return jpeg.encode(separate_stain(self.read_tile(level, column, row), stain))
         return self.read_stored_jpeg(level, column, row) or jpeg.encode(self.read_tile(level, column, row))
+
+    def draw_figure(self, spec: FigureSpec) -> Pixels:
+        """A view of the slide as a figure; raises UnreadableSlide when the file is damaged there."""
+
+        def read(downsample: float, rect: Rect) -> Pixels:
+            return shrink_region(self._read, choose_shrink(self._slide.levels, downsample), rect)
+
+        return draw_figure(spec, self._slide.size, read)
 
     def make_thumbnail(self, longer_edge_px: int) -> Pixels:
         """The whole slide, uint8 [height, width, 3], its longer edge as given, or the slide's own when that is less.

@@ -17,7 +17,10 @@ from histoseek.server.tiles.cache import ByteCache
 from histoseek.server.tiles.open_slides import OpenSlides
 from histoseek.server.tiles.region import RegionPicture
 from histoseek.server.tiles.tile_grid import ImageInfo
+from histoseek.slides.readers.base import Pixels
 from histoseek.slides.sources.base import SlideSource
+from histoseek.viewing.appearance import StainName
+from histoseek.viewing.figure import FigureSpec
 
 THUMBNAIL_PX = range(16, 2049)
 """Lengths of a thumbnail's longer edge that can be asked for."""
@@ -57,26 +60,28 @@ class TileService:
         with self._slides.use(source) as image:
             return replace(image.info, spacing_um_per_px=spacing_um_per_px)
 
-    def make_tile(self, source: SlideSource, level: int, column: int, row: int) -> bytes:
-        """A tile as a JPEG file. Raises NoSuchTile outside of the image."""
-        key = (source, self._read_state(source), level, column, row)
+    def make_tile(
+        self, source: SlideSource, level: int, column: int, row: int, stain: StainName | None = None
+    ) -> bytes:
+        """A tile as a JPEG file, with one stain alone where one is named. Raises NoSuchTile outside of the image."""
+        key = (source, self._read_state(source), level, column, row, stain)
         picture = self._cache.get(key)
         if picture is not None:
             return picture
         with self._slides.use(source) as image:
-            stored = image.read_stored_jpeg(level, column, row)
+            stored = image.read_stored_jpeg(level, column, row) if stain is None else None
             if stored is not None:
                 self._cache.put(key, stored)
                 return stored
             if level <= image.overview_level:
                 image.prepare(self._decoding)
-            return self._make(key, lambda: jpeg.encode(image.read_tile(level, column, row)))
+            return self._make(key, lambda: image.encode_tile(level, column, row, stain))
 
     def recall_tile(self, source: SlideSource, level: int, column: int, row: int) -> tuple[str, bytes] | None:
         """A tile with its ETag, where it is in memory and the file was looked at a moment ago: nothing is read."""
         with self._guard:
             state, until = self._states.get(source, ("", 0.0))
-        picture = self._cache.get((source, state, level, column, row)) if until > time.monotonic() else None
+        picture = self._cache.get((source, state, level, column, row, None)) if until > time.monotonic() else None
         return (_make_etag(state), picture) if picture is not None else None
 
     def make_thumbnail(self, source: SlideSource, px: int) -> bytes:
@@ -103,6 +108,12 @@ class TileService:
             if image.is_overview(picture):
                 image.prepare(self._decoding)
             return self._make(key, lambda: jpeg.encode(image.make_region(picture)))
+
+    def draw_figure(self, source: SlideSource, spec: FigureSpec) -> Pixels:
+        """A view of a slide as a figure, uint8 [height, width, 3]; nothing of it is kept."""
+        with self._slides.use(source) as image, self._decoding:
+            check_deadline()
+            return image.draw_figure(spec)
 
     def forget(self, source: SlideSource) -> None:
         """Close a slide, and forget all that was made of it."""

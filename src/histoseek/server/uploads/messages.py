@@ -19,6 +19,8 @@ from histoseek.geometry import Rect
 from histoseek.sandbox.channel import InvalidMessage, send_message
 from histoseek.server.tiles.region import RegionPicture
 from histoseek.server.uploads.slide_facts import SlideFacts
+from histoseek.viewing.appearance import StainName
+from histoseek.viewing.figure import FigureSpec
 
 OnProgress = Callable[[int, int | None], object]
 """Takes how many tiles are done, and of how many."""
@@ -48,12 +50,13 @@ class ThumbnailRequest:
 
 @dataclass(frozen=True, slots=True)
 class TileRequest:
-    """A Deep Zoom tile as a JPEG file."""
+    """A Deep Zoom tile as a JPEG file, of one stain where one is named."""
 
     path: Path
     level: int
     column: int
     row: int
+    stain: StainName | None = None
     kind: Literal["tile"] = "tile"
 
 
@@ -64,6 +67,15 @@ class RegionRequest:
     path: Path
     picture: RegionPicture
     kind: Literal["region"] = "region"
+
+
+@dataclass(frozen=True, slots=True)
+class FigureRequest:
+    """A view of a slide as a PNG file."""
+
+    path: Path
+    spec: FigureSpec
+    kind: Literal["figure"] = "figure"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +116,7 @@ class SlideDescription:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """The bytes behind this are a JPEG file."""
+    """The bytes behind this are a picture, as the request says of which format."""
 
     kind: Literal["picture"] = "picture"
 
@@ -139,7 +151,7 @@ class Failure:
 
 
 Request = Annotated[
-    DescribeRequest | ThumbnailRequest | TileRequest | RegionRequest | EncodeRequest | TextRequest,
+    DescribeRequest | ThumbnailRequest | TileRequest | RegionRequest | FigureRequest | EncodeRequest | TextRequest,
     Field(discriminator="kind"),
 ]
 Reply = Annotated[

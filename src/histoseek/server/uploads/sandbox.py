@@ -31,6 +31,7 @@ from histoseek.server.uploads.messages import (
     EncodedBag,
     EncodeRequest,
     Failure,
+    FigureRequest,
     OnProgress,
     Picture,
     ProgressReply,
@@ -47,6 +48,8 @@ from histoseek.server.uploads.messages import (
     parse_reply,
 )
 from histoseek.server.uploads.slide_facts import SlideFacts
+from histoseek.viewing.appearance import StainName
+from histoseek.viewing.figure import FigureSpec
 
 _HANDLER = "histoseek.server.uploads.slide_reader"
 _ENCODING_TAKES = 10
@@ -117,9 +120,21 @@ class Sandbox:
         """The whole slide as a JPEG file with its longer edge as given; raises InputError for an odd length."""
         return self._reading.ask(ThumbnailRequest(path, px), Picture, name)[1]
 
-    def make_tile(self, path: Path, level: int, column: int, row: int, name: str | None = None) -> bytes:
+    def make_tile(
+        self,
+        path: Path,
+        level: int,
+        column: int,
+        row: int,
+        name: str | None = None,
+        stain: StainName | None = None,
+    ) -> bytes:
         """A Deep Zoom tile as a JPEG file; raises NoSuchTile outside of the image."""
-        return self._reading.ask(TileRequest(path, level, column, row), Picture, name)[1]
+        return self._reading.ask(TileRequest(path, level, column, row, stain), Picture, name)[1]
+
+    def draw_figure(self, path: Path, spec: FigureSpec, name: str | None = None) -> bytes:
+        """A view of a slide as a PNG file."""
+        return self._reading.ask(FigureRequest(path, spec), Picture, name)[1]
 
     def read_text(self, path: Path, name: str) -> str:
         """The text of a PDF or of a plain file; raises InputError for what is neither, too long or without text."""

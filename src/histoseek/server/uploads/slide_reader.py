@@ -26,6 +26,7 @@ from histoseek.server.uploads.messages import (
     EncodedBag,
     EncodeRequest,
     Failure,
+    FigureRequest,
     Picture,
     ProgressReply,
     ReadText,
@@ -44,6 +45,7 @@ from histoseek.server.uploads.slide_files import DICOM
 from histoseek.slides.readers.dicom_series import find_series_uid
 from histoseek.slides.slide import Slide, open_slide
 from histoseek.slides.sources.file import FileSource
+from histoseek.viewing.figure import encode_png
 
 _OPEN_SLIDES = 4
 _PICTURES_BYTES = 2**29
@@ -90,15 +92,21 @@ class UploadReader:
     def _dispatch(self, request: Request) -> tuple[Reply, bytes]:
         if isinstance(request, DescribeRequest):
             return SlideDescription(self._describe(request)), b""
-        if isinstance(request, ThumbnailRequest):
-            return Picture(), self._make_thumbnail(request)
-        if isinstance(request, TileRequest):
-            return Picture(), self._open(request.path).image.encode_tile(request.level, request.column, request.row)
         if isinstance(request, TextRequest):
             return ReadText(), _read_text(request.path).encode()
+        if isinstance(request, EncodeRequest):
+            return self._encode(request)
+        return Picture(), self._draw(request)
+
+    def _draw(self, request: ThumbnailRequest | TileRequest | RegionRequest | FigureRequest) -> bytes:
+        if isinstance(request, ThumbnailRequest):
+            return self._make_thumbnail(request)
+        image = self._open(request.path).image
+        if isinstance(request, TileRequest):
+            return image.encode_tile(request.level, request.column, request.row, request.stain)
         if isinstance(request, RegionRequest):
-            return Picture(), jpeg.encode(self._open(request.path).image.make_region(request.picture))
-        return self._encode(request)
+            return jpeg.encode(image.make_region(request.picture))
+        return encode_png(image.draw_figure(request.spec))
 
     def _describe(self, request: DescribeRequest) -> SlideFacts:
         _require_one_series(request.path)

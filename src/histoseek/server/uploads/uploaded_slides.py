@@ -27,6 +27,8 @@ from histoseek.server.uploads.open_uploads import OpenUploads
 from histoseek.server.uploads.sandbox import Sandbox, SandboxLimits
 from histoseek.server.uploads.upload_queries import Encodings, UploadQueries
 from histoseek.server.uploads.upload_store import IncomingUpload, StoredUpload, UploadStore
+from histoseek.viewing.appearance import StainName
+from histoseek.viewing.figure import FigureSpec
 
 _FOLDER = "uploads"
 _SWEPT_EVERY_S = 300.0
@@ -124,11 +126,13 @@ class UploadedSlides:
         key = (upload.upload_id, px)
         return self._pictures.get(key) or self._cache(key, self.sandbox.make_thumbnail(upload.path, px, upload.name))
 
-    def make_tile(self, upload: StoredUpload, level: int, column: int, row: int) -> bytes:
+    def make_tile(
+        self, upload: StoredUpload, level: int, column: int, row: int, stain: StainName | None = None
+    ) -> bytes:
         """A Deep Zoom tile as JPEG; raises NoSuchTile, RefusedSlide, SandboxFailure, SandboxBusy."""
-        key = (upload.upload_id, level, column, row)
+        key = (upload.upload_id, level, column, row, stain or "")
         picture = self._pictures.get(key)
-        return picture or self._cache(key, self.sandbox.make_tile(upload.path, level, column, row, upload.name))
+        return picture or self._cache(key, self.sandbox.make_tile(upload.path, level, column, row, upload.name, stain))
 
     def make_region(self, upload: StoredUpload, picture: RegionPicture) -> bytes:
         """A region as JPEG; raises InputError, RefusedSlide, SandboxFailure, SandboxBusy."""
@@ -136,11 +140,15 @@ class UploadedSlides:
         kept = self._pictures.get(key)
         return kept or self._cache(key, self.sandbox.make_region(upload.path, picture, upload.name))
 
-    def delete_content(self, file_fingerprint: str) -> int:
-        """Delete all uploads of one content, whoever owns them, with what was made of them; how many."""
+    def draw_figure(self, upload: StoredUpload, spec: FigureSpec) -> bytes:
+        """A view of an upload as a PNG file; raises RefusedSlide, SandboxFailure, SandboxBusy."""
+        return self.sandbox.draw_figure(upload.path, spec, upload.name)
+
+    def delete_content(self, file_fingerprint: str) -> frozenset[str]:
+        """Delete all uploads of one content, whoever owns them, with what was made of them; their ids."""
         deleted = self.store.delete_content(file_fingerprint)
         self._pictures.drop(lambda key: isinstance(key, tuple) and key[0] in deleted)
-        return len(deleted)
+        return deleted
 
     def create_queries(self, entry: ArchiveEntry, owner: str) -> UploadQueries:
         """The uploads of one owner as queries to an archive."""

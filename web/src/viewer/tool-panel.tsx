@@ -1,0 +1,50 @@
+import { signal } from "@preact/signals";
+import type { ComponentChildren, JSX } from "preact";
+import { useId, useRef } from "preact/hooks";
+import { IconButton } from "../ui/button";
+import type { IconName } from "../ui/icons";
+
+/** The panel that is open: there is room for one. */
+const open = signal<string | null>(null);
+
+export interface ToolPanelProps {
+  readonly icon: IconName;
+  readonly label: string;
+  /** Whether what it sets is other than usual. */
+  readonly pressed: boolean;
+  readonly children: ComponentChildren;
+}
+
+/** A button of the toolbar that opens further controls; Escape and other panels close them. */
+export function ToolPanel({ icon, label, pressed, children }: ToolPanelProps): JSX.Element {
+  const root = useRef<HTMLDivElement>(null);
+  const id = useId();
+  const isOpen = open.value === id;
+  const onKeyDown = (event: KeyboardEvent): void => {
+    if (!isOpen) return;
+    if (event.key === "Escape") {
+      open.value = null;
+      root.current?.querySelector<HTMLElement>(":scope > button")?.focus();
+    } else if (!event.key.startsWith("Arrow")) return;
+    // Arrow keys are the sliders', not the toolbar's.
+    event.stopPropagation();
+  };
+  return (
+    // biome-ignore lint/a11y/noStaticElementInteractions: keys of what is in it come up to here.
+    <div ref={root} class="viewer-panel-tool" onKeyDown={onKeyDown}>
+      <IconButton
+        icon={icon}
+        label={label}
+        pressed={pressed}
+        aria-expanded={isOpen}
+        aria-controls={id}
+        onClick={() => {
+          open.value = isOpen ? null : id;
+        }}
+      />
+      <div id={id} class="viewer-panel" hidden={!isOpen}>
+        {isOpen && children}
+      </div>
+    </div>
+  );
+}
