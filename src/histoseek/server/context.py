@@ -244,12 +244,6 @@ def _make_limiter(settings: ServerSettings, state: State, metrics: Metrics) -> R
     return RateLimiter(settings.limits.rates, settings.workers, on_refusal=refused, take_shared=state.take_turn)
 
 
-def _make_access(settings: ServerSettings, state: State, limiter: RateLimiter) -> Access:
-    tokens = TokenStore(state)
-    anonymous: Role | None = ("write" if settings.write else "read") if settings.allow_anonymous else None
-    return Access(tokens, Sessions(state, tokens, settings.port), limiter, anonymous)
-
-
 def _make_supervisor(
     settings: ServerSettings,
     jobs: JobStore,
