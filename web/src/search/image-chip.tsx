@@ -44,7 +44,8 @@ function Thumbnail({ slide }: { slide: SlideRef }): JSX.Element | null {
 
 /** An archived slide is called by its title, an upload by its file. */
 function SlideName({ slide: { slide_id, upload_id } }: { slide: SlideRef }): JSX.Element {
-  const key = slide_id ? { archive: archiveName.value, slideId: slide_id } : null;
+  // Before the archives are known none has a name.
+  const key = slide_id && archiveName.value ? { archive: archiveName.value, slideId: slide_id } : null;
   const { value } = useResource(key, ({ archive: name, slideId }, signal) => slides.get(name, slideId, signal));
   if (slide_id) return <span>{value?.title ?? slide_id}</span>;
   const upload = (uploadList.state.value.value ?? []).find((one) => one.upload_id === upload_id);
