@@ -168,7 +168,8 @@ class UploadStore:
             or folder_record.record.owner != owner
             or self._is_expired(folder_record.record, self._clock())
         ):
-            raise NotFound("upload", "there is no upload of this id", "It may have expired: upload the file again")
+            what = "it has expired, was deleted, or was uploaded by somebody else"
+            raise NotFound("uploaded slide", what, "Upload the slide again")
         return self._to_upload(folder_record)
 
     def list(self, owner: str) -> tuple[StoredUpload, ...]:
