@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.watched import Watched, accessibility_faults, expect_loaded
 from tests.server.running import RunningServer, serving
 
-VIEWS = ["Search", "Compare", "Overview", "Collections", "History"]
+VIEWS = ["Slides", "Overview", "Collections", "Work", "History"]
 
 
 def ask(page: Page, text: str) -> None:
