@@ -63,7 +63,7 @@ def slides(cohort: Path) -> list[bytes]:
 
 def open_work(page: Page, server: RunningServer, token: str) -> Page:
     page.goto(f"{server.url}#token={token}")
-    page.get_by_label("Archive").wait_for()  # what is dropped before is for no archive yet
+    page.get_by_label("Archive", exact=True).wait_for()  # what is dropped before is for no archive yet
     page.evaluate("location.hash = '/work'")
     page.get_by_role("heading", name="Work", exact=True).wait_for()
     return page
@@ -100,14 +100,14 @@ def test_dropped_slides_arrive_and_are_added_in_two_clicks(
     expect(uploads.get_by_text("with report")).to_have_count(1)
     assert accessibility_faults(work) == []
     before = len(Archive.open(place / "ward.archive"))
-    expect(work.get_by_label("Archive").locator("option")).to_contain_text(f"({before} slides)")
+    expect(work.get_by_label("Archive", exact=True).locator("option")).to_contain_text(f"({before} slides)")
     work.get_by_role("button", name="Add 2 slides to ward").click()
     dialog = work.get_by_role("dialog")
     expect(dialog.get_by_text("D-2.txt")).to_be_visible()
     assert accessibility_faults(work) == []
     dialog.get_by_role("button", name="Add 2 slides").click()
     expect(newest_job(work)).to_contain_text("2 added")
-    expect(work.get_by_label("Archive").locator("option")).to_contain_text(f"({before + 2} slides)")
+    expect(work.get_by_label("Archive", exact=True).locator("option")).to_contain_text(f"({before + 2} slides)")
     assert "Jane" not in (Archive.open(place / "ward.archive").get("D-2").record.report or "")
     work.get_by_role("button", name="Cancel bad.svs").click()
     expect(uploads.get_by_role("alert")).to_have_count(0)
@@ -122,7 +122,7 @@ def test_a_slide_that_was_asked_with_is_added_in_two_clicks(work: Page, place: P
     work.get_by_role("log").get_by_role("button", name="Add to ward").click()
     work.get_by_role("dialog").get_by_role("button", name="Add 1 slide").click()
     # Meanwhile the question that it was dropped for may be answered, which leads to the results.
-    expect(work.get_by_label("Archive").locator("option")).to_contain_text(f"({before + 1} slides)")
+    expect(work.get_by_label("Archive", exact=True).locator("option")).to_contain_text(f"({before + 1} slides)")
 
 
 def test_a_folder_is_sorted_into_slides_reports_and_the_rest(
