@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     )
     from histoseek.search.results import Match, SearchResult, SearchResults
     from histoseek.search.scope.fields import FieldFilter
+    from histoseek.search.scope.listing import ListOptions
     from histoseek.training.alignment.closed_form import align
     from histoseek.training.pairs import PairedSlides
     from histoseek.training.slides.encoder_file import train_slide_encoder
@@ -69,6 +70,7 @@ __all__ = [
     "Fusion",
     "HistoseekError",
     "IndexReport",
+    "ListOptions",
     "Match",
     "OwnSlideEncoder",
     "OwnTextEncoder",
@@ -119,6 +121,7 @@ _HOMES = {
     "Fusion": "histoseek.mosaics.distances",
     "HistoseekError": "histoseek.errors",
     "IndexReport": "histoseek.archive.indexing.ingest",
+    "ListOptions": "histoseek.search.scope.listing",
     "Match": "histoseek.search.results",
     "OwnSlideEncoder": "histoseek.encoders.slide.own",
     "OwnTextEncoder": "histoseek.encoders.text.own",

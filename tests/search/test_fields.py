@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, timedelta
 
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,35 +13,14 @@ from hypothesis import strategies as st
 from histoseek.api import Archive
 from histoseek.archive.schema import MetadataValue, SlideRecord
 from histoseek.errors import BadFilter, InputError
-from histoseek.search.scope.fields import FieldFilter, combine_filters, count_facets
-from tests.archive.tables import update_metadata
-from tests.evaluation.archives import labelled_archive
-
-TEXTS = ("it's", "a\\", '"quoted"', "Größe ß", "`x`", "1", "true", "a -- b;", "two\nlines", "%_", "null")
-NUMBERS = (0, -5, 2**40, 7)
-SIZES = (0.25, -1e-300, float("inf"), 1e22)
-DAYS = (date(2024, 2, 29), date(1999, 12, 31))
-COLUMNS = {"word": TEXTS, "count": NUMBERS, "size": SIZES, "fresh": (True, False), "day": DAYS}
-KINDS = {"word": pa.string(), "count": pa.int64(), "size": pa.float64(), "fresh": pa.bool_(), "day": pa.date32()}
-REPORTS = (
-    "Breast, biopsy: invasive ductal carcinoma, grade 3.",
-    "Breast, biopsy: ductal carcinoma in situ.",
-    "Colon, biopsy: adenocarcinoma, grade 2.",
-    "",
-)
+from histoseek.search.scope.counts import count_facets
+from histoseek.search.scope.fields import FieldFilter, combine_filters
+from tests.search.typed_archive import COLUMNS, make_typed_archive
 
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Archive:
-    """Slides with columns of all types, in which every third value is missing, and reports."""
-    folder = tmp_path_factory.mktemp("fields")
-    reports = [REPORTS[i % 4] for i in range(24)]
-    archive = labelled_archive(folder, [i % 3 for i in range(24)], list(range(24)), tiles=4, reports=reports)
-    archive.store.ensure_columns(KINDS)
-    for number in range(24):
-        values = {name: own[number % len(own)] for name, own in COLUMNS.items() if (number + len(name)) % 3}
-        update_metadata(archive.store, f"slide-{number:03d}", values)
-    return archive
+    return make_typed_archive(tmp_path_factory.mktemp("fields"))
 
 
 def having(archive: Archive, filters: Sequence[FieldFilter]) -> list[str]:
@@ -79,6 +57,62 @@ def test_filters_are_any_value_of_each_field(
 def test_any_text_is_a_value_and_nothing_else(archive: Archive, text: str) -> None:
     wanted = [one.slide_id for one in archive.records() if one.extra["word"] == text]
     assert having(archive, [FieldFilter("metadata", "word", (text,))]) == wanted
+
+
+@given(
+    field=st.sampled_from(("count", "size", "day")),
+    bounds=st.tuples(*[st.one_of(st.none(), st.integers(0, 5))] * 2),
+    empty=st.booleans(),
+    as_text=st.booleans(),
+)
+@settings(max_examples=60)
+def test_ranges_are_what_a_look_at_each_slide_finds(
+    archive: Archive, field: str, bounds: tuple[int | None, int | None], empty: bool, as_text: bool
+) -> None:
+    marks = {"count": (-6, -5, 0, 3, 7, 2**40), "size": (-1.0, 0.0, 0.25, 0.5, 1e22, float("inf"))}
+    days = (date(1990, 1, 1), date(1999, 12, 31), date(2000, 1, 1), date(2024, 2, 28), date(2024, 2, 29), date.max)
+    own: Sequence[MetadataValue] = marks.get(field, days)
+    low, high = (None if bound is None else own[bound] for bound in sorted(bounds, key=lambda one: (one is None, one)))
+    if low is None and high is None:
+        return
+
+    def fits(value: MetadataValue) -> bool:
+        if value is None:
+            return empty
+        return (low is None or value >= low) and (high is None or value <= high)  # type: ignore[operator]
+
+    wanted = [one.slide_id for one in archive.records() if fits(one.extra[field])]
+    given = [str(bound) if as_text and bound is not None else bound for bound in (low, high)]
+    choice = FieldFilter("metadata", field, (None,) if empty else (), *given)
+    assert having(archive, [choice]) == wanted
+    beside = FieldFilter("metadata", field, (own[0],))
+    either = sorted({*wanted, *naive(archive.records(), field, [own[0]])})
+    assert having(archive, [choice, beside]) == either
+
+
+def test_days_of_moments_are_whole_days(archive: Archive) -> None:
+    today = archive.records()[0].created.date()
+    everything = [one.slide_id for one in archive.records()]
+    assert having(archive, [FieldFilter("metadata", "created", (), today, today.isoformat())]) == everything
+    assert having(archive, [FieldFilter("metadata", "created", (), today.replace(year=today.year + 1))]) == []
+    assert having(archive, [FieldFilter("metadata", "created", (), None, today - timedelta(days=1))]) == []
+
+
+def test_ranges_that_mean_nothing_are_refused(archive: Archive) -> None:
+    for field, bounds, message in (
+        ("word", ("a", None), "bounds are for numbers and dates"),
+        ("fresh", (0, 1), "bounds are for numbers and dates"),
+        ("count", (7, 3), "after its end"),
+        ("count", ("many", None), "does not fit"),
+        ("count", (True, None), "no bound of numbers"),
+        ("day", (date(2024, 1, 1), "1999-01-01"), "after its end"),
+        ("day", ("soon", None), "does not fit"),
+        ("uri", ("a", None), "no such column"),
+    ):
+        with pytest.raises(InputError, match=message):
+            combine_filters(archive.store, [FieldFilter("metadata", field, (), *bounds)])
+    with pytest.raises(InputError, match="only metadata has"):
+        FieldFilter("report", "grade", (), 1, 2)
 
 
 def test_values_may_be_written_as_text(archive: Archive) -> None:

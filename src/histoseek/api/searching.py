@@ -37,8 +37,11 @@ if TYPE_CHECKING:
     from histoseek.search.phrases.results import PhraseResults
     from histoseek.search.recall import Recall
     from histoseek.search.results import SearchResult, SearchResults
+    from histoseek.search.scope.counts import FieldCounts
     from histoseek.search.scope.facets import Facet
     from histoseek.search.scope.fields import FieldFilter
+    from histoseek.search.scope.listing import ListOptions, SlideList
+    from histoseek.search.scope.trays import Tray, TrayKind
     from histoseek.search.understanding.completions import Completion
     from histoseek.search.understanding.readings import Understanding
     from histoseek.search.words.labels import ZeroShotLabels
@@ -157,12 +160,35 @@ class SearchableArchive(ArchiveFolder):
         filters: values that were chosen, of which a field's own do not narrow its counts. Raises ArchiveError for an
         empty archive, InputError for an unknown field, BadFilter.
         """
-        from histoseek.search.scope.facets import list_facets
-        from histoseek.search.scope.fields import count_facets
+        from histoseek.search.scope.counts import count_facets
 
-        if filters:
-            return self.read(lambda view: count_facets(view, where, filters, fields))
-        return self.read(lambda view: list_facets(view.store, where, fields))
+        return self.read(lambda view: count_facets(view, where, filters, fields))
+
+    def count_fields(
+        self, where: Where = None, fields: Sequence[str] | None = None, filters: Sequence[FieldFilter] = ()
+    ) -> tuple[FieldCounts, ...]:
+        """What slides have in each typed column and in what reports state: values with counts, and for numbers and
+        dates a histogram; arguments as in `facets`. Raises ArchiveError for an empty archive, InputError, BadFilter.
+        """
+        from histoseek.search.scope.counts import count_fields
+
+        return self.read(lambda view: count_fields(view, where, filters, fields))
+
+    def list_slides(self, options: ListOptions | None = None) -> SlideList:
+        """A page of the archive's slides in an order, by default the newest first, with how many there are.
+
+        Raises InputError, BadFilter.
+        """
+        from histoseek.search.scope.listing import ListOptions, list_slides
+
+        return self.read(lambda view: list_slides(view, options or ListOptions()))
+
+    def find_tray(self, kind: TrayKind, name: str) -> Tray:
+        """All slides of a "patient" or a "case" of this id, case by case, and each of their reports once; one without
+        slides where there is none."""
+        from histoseek.search.scope.trays import find_tray
+
+        return self.read(lambda view: find_tray(view, kind, name))
 
     def condition(self, filters: Sequence[FieldFilter]) -> Expression | None:
         """Chosen values as a filter for `where`; None for none. Raises InputError."""

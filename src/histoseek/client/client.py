@@ -18,11 +18,14 @@ from histoseek.rest.archives import (
     FacetsRequest,
     FieldFilter,
     ImageInfo,
+    ListRequest,
     Map,
     RemovedSlide,
     Report,
     Slide,
     SlideChanges,
+    SlideListing,
+    Tray,
     Value,
 )
 from histoseek.rest.base import Page, Region
@@ -101,6 +104,18 @@ class Client(AnnotationClient, SharedWork):
             after = page.next
             if after is None:
                 return
+
+    def list_page(self, archive: str, request: ListRequest | None = None) -> SlideListing:
+        """A page of slides of a filter in any order, by default the newest first, with how many there are."""
+        return self._send(SlideListing, "POST", f"{make_archive_path(archive)}/slides/list", request or ListRequest())
+
+    def get_case(self, archive: str, case_id: str) -> Tray:
+        """The slides and reports of a case."""
+        return self._get(Tray, f"{make_archive_path(archive)}/cases/{quote(case_id, safe='')}")
+
+    def get_patient(self, archive: str, patient_id: str) -> Tray:
+        """The slides and reports of a patient, case by case."""
+        return self._get(Tray, f"{make_archive_path(archive)}/patients/{quote(patient_id, safe='')}")
 
     def get_slide(self, archive: str, slide_id: str) -> Slide:
         """One slide."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, StrictBool, model_validator
 
 from histoseek.rest.base import Request, Response, ShortText, make_example_config
+from histoseek.search.scope.listing import MOST_AT_ONCE, MOST_CURSOR
 
 Value = str | int | float | bool | None
+Bound = Annotated[str, Field(max_length=40)] | int | float | None
 
 
 class FieldInfo(Response):
@@ -129,16 +131,30 @@ class Report(Response):
 
 
 class FieldFilter(Request):
-    """Slides that have one of these values in a field of the metadata or of facts from reports; null: no value.
+    """Slides that have one of these values in a field of the metadata or of facts from reports, or one within bounds.
 
     Of the source "name": slides that have one of these texts in their id, their file's name, their patient or case.
+
+    values: null for no value; minimum, maximum: of columns of numbers, and of dates in ISO 8601, both inclusive.
     """
 
-    model_config = make_example_config({"field": "organ", "values": ["kidney", "bladder"]})
+    model_config = make_example_config(
+        {"field": "organ", "values": ["kidney", "bladder"]},
+        {"field": "age", "minimum": 50, "maximum": 59},
+        {"field": "created", "minimum": "2026-01-01"},
+    )
 
     source: Literal["metadata", "report", "name"] = "metadata"
     field: ShortText
-    values: tuple[Value, ...] = Field(min_length=1, max_length=200)
+    values: tuple[Value, ...] = Field(default=(), max_length=200)
+    minimum: Bound = None
+    maximum: Bound = None
+
+    @model_validator(mode="after")
+    def _check_anything(self) -> Self:
+        if not self.values and self.minimum is None and self.maximum is None:
+            raise ValueError("give values, minimum or maximum")
+        return self
 
 
 class FacetsRequest(Request):
@@ -167,13 +183,29 @@ class FacetValue(Response):
     count: int
 
 
+class FacetBin(Response):
+    """How many slides have a value from minimum to maximum: of whole numbers and dates both are inclusive, of other
+    numbers maximum belongs to the next bin, but for the last one."""
+
+    minimum: int | float | str
+    maximum: int | float | str
+    count: int
+
+
 class FacetField(Response):
-    """A field with its values; more: how many further values it has."""
+    """What slides have in a field.
+
+    values: of texts, yes and no, and facts from reports; more: how many further values it has; bins: a histogram of
+    numbers or dates, over what the whole archive has; missing: slides without a value, of metadata.
+    """
 
     source: Literal["metadata", "report"]
     field: str
+    kind: Literal["text", "number", "date", "truth"]
     values: tuple[FacetValue, ...]
     more: int
+    bins: tuple[FacetBin, ...]
+    missing: int
 
 
 class Facets(Response):
@@ -181,6 +213,59 @@ class Facets(Response):
 
     slides: int
     fields: tuple[FacetField, ...]
+
+
+class ListRequest(Request):
+    """Which slides are listed, and in what order.
+
+    name: a text that the slide, its file, patient or case has in its name; sort: a column of the metadata, or "title":
+    slides without a value come last either way.
+    """
+
+    model_config = make_example_config(
+        {"filters": [{"field": "organ", "values": ["kidney"]}], "limit": 20},
+        {"name": "TCGA-B0", "sort": "title", "descending": False},
+    )
+
+    where: str | None = Field(default=None, max_length=2000, examples=["organ = 'kidney'"])
+    filters: tuple[FieldFilter, ...] = Field(default=(), max_length=50)
+    name: ShortText | None = None
+    sort: ShortText = "created"
+    descending: StrictBool = True
+    limit: int = Field(default=50, ge=1, le=MOST_AT_ONCE, strict=True)
+    after: str | None = Field(default=None, max_length=MOST_CURSOR, description="`next` of the page before.")
+
+
+class SlideListing(Response):
+    """A page of slides; total: on all pages; next: for `after`, null at the end."""
+
+    items: tuple[Slide, ...]
+    total: int
+    next: str | None
+
+
+class TrayReport(Response):
+    """A report of a case, with the slides that have it."""
+
+    slide_ids: tuple[str, ...]
+    report: Report
+
+
+class TrayCase(Response):
+    """The slides of a case: by block where that is known, H&E before other stains; case_id: null where unknown."""
+
+    case_id: str | None
+    slides: tuple[Slide, ...]
+    reports: tuple[TrayReport, ...]
+
+
+class Tray(Response):
+    """All slides of a patient or a case, each report once; patients: whose they are; total: slides, also those that
+    are too many to be listed."""
+
+    cases: tuple[TrayCase, ...]
+    patients: tuple[str, ...]
+    total: int
 
 
 class Map(Response):

@@ -22,6 +22,7 @@ import type {
   JobRequest,
   Judgement,
   NewAnnotations,
+  ListRequest,
   NewsSeen,
   OfferedFile,
   OpenUpload,
@@ -40,7 +41,9 @@ import type {
   SeveralSearchRequest,
   SeveralSearchResponse,
   Slide,
+  SlideListing,
   StoredJudgement,
+  Tray,
   Understanding,
   Upload,
   UploadOpening,
@@ -70,6 +73,8 @@ export const archives = {
 export const slides = {
   list: (archive: string, after: string | null, limit: number, signal?: Signal) =>
     request<Page<Slide>>("GET", path`archives/${archive}/slides`, { parameters: { after, limit }, signal }),
+  page: (archive: string, body: ListRequest, signal?: Signal) =>
+    request<SlideListing>("POST", path`archives/${archive}/slides/list`, { body, signal }),
   get: (archive: string, slideId: string, signal?: Signal) =>
     request<Slide>("GET", path`archives/${archive}/slides/${slideId}`, { signal }),
   report: (archive: string, slideId: string, signal?: Signal) =>
@@ -83,6 +88,13 @@ export const slides = {
     urlOf(path`archives/${archive}/slides/${slideId}/region`, { x, y, width, height, px }),
   tileUrl: (archive: string, slideId: string, level: number, column: number, row: number) =>
     urlOf(path`archives/${archive}/slides/${slideId}/image_files/${level}/${column}_${row}.jpg`),
+};
+
+export const trays = {
+  case: (archive: string, caseId: string, signal?: Signal) =>
+    request<Tray>("GET", path`archives/${archive}/cases/${caseId}`, { signal }),
+  patient: (archive: string, patientId: string, signal?: Signal) =>
+    request<Tray>("GET", path`archives/${archive}/patients/${patientId}`, { signal }),
 };
 
 export const uploads = {

@@ -23,6 +23,7 @@ export type {
   ExplainRequest,
   ExplainResponse,
   Explanation,
+  FacetBin,
   FacetField,
   Facets,
   FacetsRequest,
@@ -35,6 +36,7 @@ export type {
   JobRequest,
   Judgement,
   LabelDistribution,
+  ListRequest,
   Match,
   NewAnnotations,
   NewsSeen,
@@ -63,10 +65,13 @@ export type {
   SeveralSearchResponse,
   Slide,
   SlideAttention,
+  SlideListing,
   SlideRef,
   StoredJudgement,
   Tally,
   TextRegion,
+  Tray,
+  TrayCase,
   Upload,
   UploadOpening,
   UploadPart,
@@ -89,8 +94,16 @@ export type SharedAccess = api.SharedWith["access"];
 /** A 2-d map of an archive's slides. */
 export type ArchiveMap = api.Map;
 
-/** Slides that have any of some values in a field, of the metadata or of what reports state; null: no value. */
-export type FieldFilter = Required<api.FieldFilter>;
+type Bounds = "minimum" | "maximum";
+
+/**
+ * Slides that have any of some values in a field, of the metadata or of what reports state, or one within bounds; null
+ * among the values: no value.
+ */
+export type FieldFilter = Required<Omit<api.FieldFilter, Bounds>> & Pick<api.FieldFilter, Bounds>;
+
+/** A bound of a range: a number, or a date in ISO 8601; null for none. */
+export type Bound = NonNullable<api.FieldFilter["minimum"]> | null;
 
 /** What the archive has that what is typed may become. */
 export type Completion = Omit<api.Completion, "filter"> & { readonly filter: FieldFilter };
@@ -120,7 +133,7 @@ export type Query = api.SearchRequest["query"];
 export type ImageQuery = api.ComposedQuery["image"];
 
 /** The value of a metadata column. */
-export type Value = api.FieldFilter["values"][number];
+export type Value = Required<api.FieldFilter>["values"][number];
 
 /** One page of a longer list; next: the cursor of the next page, null at the end. */
 export interface Page<Item> {

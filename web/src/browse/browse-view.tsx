@@ -1,7 +1,180 @@
 import type { JSX } from "preact";
+import { useLayoutEffect, useRef } from "preact/hooks";
+import { ActiveFilters, clearFilters } from "../facets/active-filters";
+import { FacetsPanel } from "../facets/facets-panel";
+import { fieldTitle } from "../facets/titles";
+import { CollectDialog } from "../results/judge-buttons";
 import { Welcome } from "../search/welcome";
+import { archive } from "../state/archives";
+import { route, show } from "../state/navigation";
+import { strings } from "../strings";
+import { Button } from "../ui/button";
+import { Checkbox } from "../ui/field";
+import { ErrorPanel, Spinner } from "../ui/status";
+import { firstPage, listed, moreState, showMore } from "./listing";
+import { columnsOf, isTable, order, setOrder, shownColumns, sortableOf, toggleColumn } from "./order";
+import { SelectionBar } from "./selection-bar";
+import { SlideCard } from "./slide-card";
+import { SlideTable } from "./slide-table";
+import "./browse.css";
+
+const words = strings.browse;
+const FILTERS = "browse-filters";
+
+/** Where the list was scrolled to when it was left, to come back to. */
+let scrolledTo = 0;
 
 /** The archive's slides where nothing is asked. */
 export function BrowseView(): JSX.Element {
-  return <Welcome />;
+  const main = useRef<HTMLElement>(null);
+  const { loading, value, error } = firstPage.state.value;
+  useKeptPlace(main);
+  return (
+    <div class="browse">
+      <div id={FILTERS} class="browse-filters screen-only" tabIndex={-1}>
+        <FacetsPanel />
+      </div>
+      <section ref={main} class="browse-main" aria-label={words.title} aria-busy={loading}>
+        <Head total={value?.total ?? null} />
+        <ActiveFilters />
+        {error && <ErrorPanel error={error} onRetry={firstPage.reload} />}
+        {!value && loading && <Spinner />}
+        {value && (value.total ? <List loading={loading} /> : <Nothing />)}
+        <SelectionBar known={listed.value} />
+      </section>
+      <CollectDialog />
+    </div>
+  );
+}
+
+function useKeptPlace(main: { current: HTMLElement | null }): void {
+  useLayoutEffect(() => {
+    const element = main.current;
+    const frame = requestAnimationFrame(() => element?.scrollTo({ top: scrolledTo }));
+    const keep = (): void => {
+      scrolledTo = element?.scrollTop ?? 0;
+    };
+    element?.addEventListener("scroll", keep, { passive: true });
+    return () => {
+      cancelAnimationFrame(frame);
+      element?.removeEventListener("scroll", keep);
+    };
+  }, []);
+}
+
+function Head({ total }: { total: number | null }): JSX.Element {
+  const { filters, settings } = route.value;
+  const isNarrowed = filters.length > 0 || settings.where !== null;
+  return (
+    <header class="browse-head">
+      <h1>{total === null ? words.title : words.total(total, isNarrowed)}</h1>
+      <div class="browse-tools screen-only">
+        <a class="browse-jump" href={`#${FILTERS}`} onClick={toFilters}>
+          {strings.facets.title}
+        </a>
+        <SortChoice />
+        <Button pressed={!isTable.value} onClick={() => show("as", null)}>
+          {words.grid}
+        </Button>
+        <Button pressed={isTable.value} onClick={() => show("as", "table")}>
+          {words.asTable}
+        </Button>
+        {isTable.value && <ColumnChoice />}
+      </div>
+    </header>
+  );
+}
+
+/** Following the link would replace the route. */
+function toFilters(event: Event): void {
+  event.preventDefault();
+  document.getElementById(FILTERS)?.focus();
+}
+
+function SortChoice(): JSX.Element | null {
+  const info = archive.value;
+  if (!info) return null;
+  const { sort, descending } = order.value;
+  return (
+    <>
+      <select
+        class="select"
+        aria-label={words.sortBy}
+        value={sort}
+        onChange={(event) => setOrder({ sort: event.currentTarget.value, descending })}
+      >
+        {sortableOf(info).map((name) => (
+          <option key={name} value={name}>
+            {fieldTitle(name)}
+          </option>
+        ))}
+      </select>
+      <Button
+        icon={descending ? "down" : "up"}
+        aria-label={descending ? words.descending : words.ascending}
+        title={descending ? words.descending : words.ascending}
+        onClick={() => setOrder({ sort, descending: !descending })}
+      />
+    </>
+  );
+}
+
+function ColumnChoice(): JSX.Element | null {
+  const info = archive.value;
+  if (!info) return null;
+  return (
+    <details class="browse-columns">
+      <summary class="button">{words.columns}</summary>
+      <div class="browse-column-list">
+        {columnsOf(info).map((name) => (
+          <Checkbox
+            key={name}
+            label={fieldTitle(name)}
+            checked={shownColumns.value.includes(name)}
+            onChange={() => toggleColumn(name)}
+          />
+        ))}
+      </div>
+    </details>
+  );
+}
+
+function List({ loading }: { loading: boolean }): JSX.Element {
+  const slides = listed.value;
+  const ids = slides.map(({ slide_id }) => slide_id);
+  const more = moreState.value;
+  return (
+    <div class={loading ? "browse-stale" : undefined}>
+      {isTable.value ? (
+        <SlideTable slides={slides} listed={ids} />
+      ) : (
+        <ul class="browse-grid">
+          {slides.map((slide) => (
+            <SlideCard key={slide.slide_id} slide={slide} listed={ids} />
+          ))}
+        </ul>
+      )}
+      {more.error && <ErrorPanel error={more.error} onRetry={() => void showMore()} />}
+      {more.next !== null && (
+        <Button class="browse-more screen-only" icon="down" disabled={more.loading} onClick={() => void showMore()}>
+          {words.more}
+        </Button>
+      )}
+      <details class="browse-examples screen-only">
+        <summary>{words.examples}</summary>
+        <Welcome />
+      </details>
+    </div>
+  );
+}
+
+function Nothing(): JSX.Element {
+  const { filters, settings } = route.value;
+  const isNarrowed = filters.length > 0 || settings.where !== null;
+  return (
+    <div class="panel browse-nothing">
+      <h2>{isNarrowed ? words.nothing : words.empty}</h2>
+      {isNarrowed && <Button onClick={clearFilters}>{strings.facets.clear}</Button>}
+    </div>
+  );
 }

@@ -1,8 +1,9 @@
 import type { ComponentChildren, JSX } from "preact";
 import type { Slide } from "../api/types";
+import { CaseLinks } from "../cases/case-links";
 import { JudgeSlide } from "../results/judge-buttons";
 import { hrefTo } from "../state/navigation";
-import { otherNamesOf, valueIn } from "../state/slide-names";
+import { fileNameOf, valueIn } from "../state/slide-names";
 import { strings } from "../strings";
 import { ProbabilityBar } from "../ui/bars";
 import { IconButton } from "../ui/button";
@@ -44,7 +45,7 @@ export function CompareHeader({ comparison, neighbours, children }: CompareHeade
 
 /** A slide's name, and what else it is known by where there is room. */
 export function SlideTitle({ slide }: { slide: Slide }): JSX.Element {
-  const facts = [slide.diagnosis, slide.organ, slide.stain, slide.site, ...otherNamesOf(slide)];
+  const facts = [slide.diagnosis, slide.organ, slide.stain, slide.site, fileNameOf(slide)];
   return (
     <div class="compare-names">
       <h1>{slide.title}</h1>
@@ -56,6 +57,7 @@ export function SlideTitle({ slide }: { slide: Slide }): JSX.Element {
               {fact}
             </span>
           ))}
+        <CaseLinks slide={slide} />
       </p>
     </div>
   );

@@ -4,7 +4,7 @@ import { go, route } from "../state/navigation";
 import { strings } from "../strings";
 import { Button } from "../ui/button";
 import { Icon } from "../ui/icons";
-import { type Chip, chipsOf, withToggled } from "./filters";
+import { type Chip, chipsOf, isRange, withoutChip } from "./filters";
 import { fieldTitle, valueTitle } from "./titles";
 import "./facets.css";
 
@@ -35,8 +35,10 @@ export function clearFilters(): void {
 }
 
 function FilterChip({ chip }: { chip: Chip }): JSX.Element {
-  const text = `${fieldTitle(chip.field)}: ${valueTitle(chip.value, chip.source)}`;
-  const remove = (): void => go({ filters: withToggled(route.peek().filters, chip, chip.value), page: 1 });
+  const { value } = chip;
+  const said = isRange(value) ? strings.queries.range(value.minimum, value.maximum) : valueTitle(value, chip.source);
+  const text = `${fieldTitle(chip.field)}: ${said}`;
+  const remove = (): void => go({ filters: withoutChip(route.peek().filters, chip), page: 1 });
   return <ChipButton text={text} onRemove={remove} />;
 }
 

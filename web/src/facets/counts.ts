@@ -5,13 +5,19 @@ import type { Facets } from "../api/types";
 import { archiveChanges, archiveName } from "../state/archives";
 import { route } from "../state/navigation";
 import { resource } from "../state/resource";
+import type { Route } from "../state/route";
 
 const MOST_VALUES = 200;
 
+/** Whether a view shows filters. */
+function counts({ view }: Route): boolean {
+  return view === "results";
+}
+
 export const facets = resource(
   () => {
-    const { filters, settings, query } = route.value;
-    if (!query || !archiveName.value) return null;
+    const { filters, settings } = route.value;
+    if (!archiveName.value || !counts(route.value)) return null;
     return { archive: archiveName.value, filters, where: settings.where, changes: archiveChanges.value };
   },
   ({ archive, filters, where }, signal) =>
@@ -20,7 +26,8 @@ export const facets = resource(
 
 /** Counts over the whole archive: they say which fields there are, whatever is filtered. */
 export const wholeFacets = resource(
-  () => (route.value.query && archiveName.value ? { archive: archiveName.value, changes: archiveChanges.value } : null),
+  () =>
+    archiveName.value && counts(route.value) ? { archive: archiveName.value, changes: archiveChanges.value } : null,
   ({ archive }, signal) => archives.facets(archive, { most: MOST_VALUES }, signal),
 );
 

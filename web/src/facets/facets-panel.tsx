@@ -6,7 +6,8 @@ import { go, route } from "../state/navigation";
 import { strings } from "../strings";
 import { Button } from "../ui/button";
 import { facets, lastFacets, wholeFacets } from "./counts";
-import { fieldsNow, orderFields, selectedValues, visibleValues, withToggled } from "./filters";
+import { chipsOf, fieldsNow, orderFields, rangeOf, selectedValues, visibleValues, withToggled } from "./filters";
+import { FacetRange } from "./range";
 import { fieldTitle, valueTitle } from "./titles";
 import { WhereField } from "./where-field";
 import "./facets.css";
@@ -51,14 +52,21 @@ function FacetGroup({ source, fields }: { source: FacetField["source"]; fields: 
 }
 
 function Facet({ field, open }: { field: FacetField; open: boolean }): JSX.Element {
-  const chosen = selectedValues(route.value.filters, field);
+  const { filters } = route.value;
+  const chosen = chipsOf(filters).filter((chip) => chip.source === field.source && chip.field === field.field).length;
+  const spread = field.kind === "number" || field.kind === "date";
   return (
-    <details class="facets-field" open={open || chosen.length > 0}>
+    <details class="facets-field" open={open || chosen > 0}>
       <summary>
         {fieldTitle(field.field)}
-        {chosen.length > 0 && <span class="facets-chosen">{words.chosen(chosen.length)}</span>}
+        {chosen > 0 && <span class="facets-chosen">{words.chosen(chosen)}</span>}
       </summary>
-      <FacetValues field={field} />
+      {spread ? (
+        <FacetRange key={JSON.stringify(rangeOf(filters, field))} field={field} />
+      ) : (
+        <FacetValues field={field} />
+      )}
+      {field.missing > 0 && <FacetMissing field={field} />}
     </details>
   );
 }
@@ -66,7 +74,7 @@ function Facet({ field, open }: { field: FacetField; open: boolean }): JSX.Eleme
 function FacetValues({ field }: { field: FacetField }): JSX.Element {
   const typed = useSignal("");
   const unfolded = useSignal(false);
-  const chosen = selectedValues(route.value.filters, field);
+  const chosen = selectedValues(route.value.filters, field).filter((value) => value !== null);
   const most = unfolded.value || typed.value ? Number.POSITIVE_INFINITY : FOLDED_VALUES;
   const { values, hidden } = visibleValues(field, chosen, typed.value, most);
   return (
@@ -102,6 +110,20 @@ function FacetValues({ field }: { field: FacetField }): JSX.Element {
       )}
       {field.more > 0 && <p class="faint">{words.beyond(field.more)}</p>}
     </>
+  );
+}
+
+/** Slides without a value. */
+function FacetMissing({ field }: { field: FacetField }): JSX.Element {
+  const { filters } = route.value;
+  const checked = selectedValues(filters, field).includes(null);
+  const press = (): void => go({ filters: withToggled(route.peek().filters, field, null), page: 1 });
+  return (
+    <label class="facets-value">
+      <input type="checkbox" checked={checked} onChange={press} />
+      <span class="faint">{words.noValue}</span>
+      <span class="facets-count">{field.missing.toLocaleString("en")}</span>
+    </label>
   );
 }
 

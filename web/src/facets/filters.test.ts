@@ -1,12 +1,26 @@
 import { describe, expect, it } from "vitest";
 import type { FacetField } from "../api/types";
-import { chipsOf, fieldsNow, orderFields, selectedValues, visibleValues, withToggled, withValues } from "./filters";
+import {
+  chipsOf,
+  fieldsNow,
+  orderFields,
+  rangeOf,
+  selectedValues,
+  visibleValues,
+  withoutChip,
+  withRange,
+  withToggled,
+  withValues,
+} from "./filters";
 
 const organ = { source: "metadata" as const, field: "organ" };
 const reported = { source: "report" as const, field: "organ" };
 const facet = (field: string, values: [string, number][], more = 0): FacetField => ({
   source: "metadata",
   field,
+  kind: "text",
+  bins: [],
+  missing: 0,
   values: values.map(([value, count]) => ({ value, count })),
   more,
 });
@@ -39,6 +53,32 @@ it("keeps fields in their places when no slide is left with a value", () => {
   const whole = [facet("organ", [["lung", 3]], 2), facet("stain", [["H&E", 3]])];
   const counted = [facet("stain", [["H&E", 1]])];
   expect(fieldsNow(whole, counted)).toEqual([facet("organ", []), facet("stain", [["H&E", 1]])]);
+});
+
+describe("withRange", () => {
+  const age = { source: "metadata" as const, field: "age" };
+  const open = { minimum: null, maximum: null };
+
+  it("stands beside chosen values and goes with its last bound", () => {
+    const both = withRange(withToggled([], age, null), age, { minimum: 50, maximum: 59 });
+    expect(both).toEqual([{ ...age, values: [null], minimum: 50, maximum: 59 }]);
+    expect(withRange(withToggled(both, age, null), age, open)).toEqual([]);
+    expect(rangeOf(both, age)).toEqual({ minimum: 50, maximum: 59 });
+    expect(rangeOf([], age)).toEqual(open);
+  });
+
+  it("turns bounds that are the wrong way round", () => {
+    expect(withRange([], age, { minimum: 59, maximum: 50 })).toEqual([
+      { ...age, values: [], minimum: 50, maximum: 59 },
+    ]);
+  });
+
+  it("is one chip, which takes it away", () => {
+    const filters = withRange([], age, { minimum: 50, maximum: null });
+    const [chip] = chipsOf(filters);
+    expect(chip).toEqual({ ...age, value: { minimum: 50, maximum: null } });
+    expect(chip && withoutChip(filters, chip)).toEqual([]);
+  });
 });
 
 it("makes a chip of each value", () => {

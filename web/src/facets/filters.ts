@@ -1,4 +1,4 @@
-import type { FacetField, FacetValue, FieldFilter, Value } from "../api/types";
+import type { Bound, FacetField, FacetValue, FieldFilter, Value } from "../api/types";
 
 type Filters = readonly FieldFilter[];
 type Named = Pick<FieldFilter, "source" | "field">;
@@ -19,23 +19,68 @@ export function withToggled(filters: Filters, field: Named, value: Value): Field
   return withValues(filters, field, values);
 }
 
-/** The filters with other values for a field; none: the field narrows no more. Filters keep their order. */
+/** The filters with other values for a field; none: the field narrows no more by values. Filters keep their order. */
 export function withValues(filters: Filters, field: Named, values: readonly Value[]): FieldFilter[] {
-  const filter: FieldFilter = { source: field.source, field: field.field, values: [...values] };
-  if (values.length === 0) return filters.filter((other) => !isOf(other, field));
-  if (!filters.some((other) => isOf(other, field))) return [...filters, filter];
-  return filters.map((other) => (isOf(other, field) ? filter : other));
+  const { minimum, maximum } = rangeOf(filters, field);
+  return withFilter(filters, { source: field.source, field: field.field, values: [...values], minimum, maximum });
 }
 
-/** One active filter value, to be shown and taken out. */
+/** What a field's values are to lie between, both inclusive; null: no bound. */
+export interface Range {
+  readonly minimum: Bound;
+  readonly maximum: Bound;
+}
+
+/** The range that a field is narrowed to. */
+export function rangeOf(filters: Filters, field: Named): Range {
+  const filter = filters.find((other) => isOf(other, field));
+  return { minimum: filter?.minimum ?? null, maximum: filter?.maximum ?? null };
+}
+
+/** The filters with another range for a field; what bounds are the wrong way round is turned. */
+export function withRange(filters: Filters, field: Named, { minimum, maximum }: Range): FieldFilter[] {
+  const turned = minimum !== null && maximum !== null && minimum > maximum;
+  const range = turned ? { minimum: maximum, maximum: minimum } : { minimum, maximum };
+  const values = [...selectedValues(filters, field)];
+  return withFilter(filters, { source: field.source, field: field.field, values, ...range });
+}
+
+/** The filters with one in place of that of its field; filters that narrow nothing are left out. */
+function withFilter(filters: Filters, { minimum = null, maximum = null, ...rest }: FieldFilter): FieldFilter[] {
+  const bounds = { ...(minimum === null ? {} : { minimum }), ...(maximum === null ? {} : { maximum }) };
+  const filter: FieldFilter = { ...rest, ...bounds };
+  if (!filter.values.length && minimum === null && maximum === null) return filters.filter((o) => !isOf(o, filter));
+  if (!filters.some((other) => isOf(other, filter))) return [...filters, filter];
+  return filters.map((other) => (isOf(other, filter) ? filter : other));
+}
+
+/** Whether a field is narrowed at all. */
+export function isNarrowed(filters: Filters, field: Named): boolean {
+  return filters.some((filter) => isOf(filter, field));
+}
+
+/** One active filter value, or a range, to be shown and taken out. */
 export interface Chip {
   readonly source: FieldFilter["source"];
   readonly field: string;
-  readonly value: Value;
+  readonly value: Value | Range;
 }
 
 export function chipsOf(filters: Filters): Chip[] {
-  return filters.flatMap(({ source, field, values }) => values.map((value) => ({ source, field, value })));
+  return filters.flatMap(({ source, field, values, minimum = null, maximum = null }) => [
+    ...(minimum === null && maximum === null ? [] : [{ source, field, value: { minimum, maximum } }]),
+    ...values.map((value) => ({ source, field, value })),
+  ]);
+}
+
+/** The filters without what a chip stands for. */
+export function withoutChip(filters: Filters, chip: Chip): FieldFilter[] {
+  if (isRange(chip.value)) return withRange(filters, chip, { minimum: null, maximum: null });
+  return withToggled(filters, chip, chip.value);
+}
+
+export function isRange(value: Value | Range): value is Range {
+  return typeof value === "object" && value !== null;
 }
 
 /** The values to show of a field. */
@@ -63,7 +108,9 @@ const FIRST = ["diagnosis", "organ", "site", "stain", "grade"];
 export function orderFields(fields: readonly FacetField[], slides: number, filters: Filters): FacetField[] {
   const place = ({ field }: FacetField) => (FIRST.indexOf(field) + FIRST.length + 1) % (FIRST.length + 1);
   const narrows = (field: FacetField) =>
-    selectedValues(filters, field).length > 0 ||
+    isNarrowed(filters, field) ||
+    field.bins.length > 1 ||
+    (field.bins.length === 1 && field.bins[0]?.minimum !== field.bins[0]?.maximum) ||
     (field.values.length > 0 && !isIdentifier(field, slides) && field.values.some(({ count }) => count < slides));
   return fields
     .filter(narrows)

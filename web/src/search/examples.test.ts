@@ -5,6 +5,9 @@ import { examplesOf } from "./examples";
 const field = (source: FacetField["source"], name: string, ...values: string[]): FacetField => ({
   source,
   field: name,
+  kind: "text",
+  bins: [],
+  missing: 0,
   values: values.map((value) => ({ value, count: value === "neoplasm" ? 8 : 2 })),
   more: 0,
 });

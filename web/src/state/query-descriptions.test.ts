@@ -50,6 +50,8 @@ describe("a question of this tab in words", () => {
 
 it("filters in words", () => {
   expect(describeFilters([])).toBe("");
+  const age = { source: "metadata" as const, field: "age", values: [null], minimum: 50, maximum: 59 };
+  expect(describeFilters([age])).toBe("age: 50 to 59 or none");
   const filters = [
     { source: "metadata" as const, field: "organ", values: ["kidney", null] },
     { source: "report" as const, field: "grade", values: ["3"] },

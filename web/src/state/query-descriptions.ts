@@ -29,13 +29,13 @@ export function describeQuestion(query: Query | null, echo: QueryEcho): string {
 
 /** What filters leave, on one line; "" without filters. */
 export function describeFilters(filters: readonly FieldFilter[]): string {
-  const { filter, noValue } = strings.queries;
+  const { filter, noValue, range } = strings.queries;
   return filters
-    .map(({ field, values }) =>
-      filter(
-        field,
-        values.map((value) => String(value ?? noValue)),
-      ),
+    .map(({ field, values, minimum = null, maximum = null }) =>
+      filter(field, [
+        ...(minimum === null && maximum === null ? [] : [range(minimum, maximum)]),
+        ...values.map((value) => String(value ?? noValue)),
+      ]),
     )
     .join("; ");
 }

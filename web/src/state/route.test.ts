@@ -54,6 +54,8 @@ describe("addresses", () => {
       filters: [
         { source: "metadata", field: "organ", values: ["kidney", null] },
         { source: "report", field: "grade", values: ["3"] },
+        { source: "metadata", field: "age", values: [null], minimum: 50, maximum: 59.5 },
+        { source: "metadata", field: "created", values: [], minimum: "2026-01-31" },
       ],
       settings: {
         ...USUAL_SETTINGS,
@@ -73,6 +75,10 @@ describe("addresses", () => {
       shown: { opacity: "0.4", locked: "" },
     };
     expect(throughAddress(route)).toEqual(route);
+  });
+
+  it("without a bound that means anything narrow nothing", () => {
+    expect(parseRoute("#/results?min.age=&max.age=old&min.created=2026-1-1", memory()).filters).toEqual([]);
   });
 
   it("say no more than is unusual", () => {

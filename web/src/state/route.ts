@@ -4,7 +4,7 @@
  * The address is a fragment, "#/results?archive=...": browsers do not send fragments, so that what was asked appears
  * in no log of a server or proxy.
  */
-import type { FieldFilter, Marks, Query } from "../api/types";
+import type { Bound, FieldFilter, Marks, Query } from "../api/types";
 import { hasLostText, readQuery, type TextStore, writeQuery } from "./query-parameters";
 
 /** What the page shows; `results` without a question lists the archive's slides. */
@@ -85,6 +85,7 @@ export const START: Route = Object.freeze({
 // As many as the server gives at once.
 const MOST_PER_PAGE = 500;
 const SOURCES = { metadata: "f.", report: "r.", name: "n." } as const;
+const BOUNDS = { minimum: "min.", maximum: "max." } as const;
 const SHOWN = "v.";
 
 /** The fragment of a route, with "#"; what is as usual is left out. */
@@ -134,18 +135,36 @@ function partsOf(fragment: string): [view: string, parameters: URLSearchParams] 
 }
 
 function writeFilters(filters: readonly FieldFilter[], to: URLSearchParams): void {
-  for (const { source, field, values } of filters) {
+  for (const { source, field, values, minimum, maximum } of filters) {
     for (const value of values) to.append(SOURCES[source] + field, String(value ?? ""));
+    for (const [name, bound] of Object.entries({ minimum, maximum })) {
+      if (bound !== null && bound !== undefined) to.set(BOUNDS[name as keyof typeof BOUNDS] + field, String(bound));
+    }
   }
 }
 
 function readFilters(from: URLSearchParams): readonly FieldFilter[] {
-  return [...new Set(from.keys())].flatMap((name) => {
-    const source = (["metadata", "report", "name"] as const).find((one) => name.startsWith(SOURCES[one])) ?? null;
-    const field = name.slice(2);
-    if (!source || !field) return [];
-    return [{ source, field, values: [...new Set(from.getAll(name))].map((value) => value || null) } as const];
-  });
+  const filters = new Map<string, FieldFilter>();
+  for (const name of new Set(from.keys())) {
+    const [, kind, field] = /^(f|r|n|min|max)\.(.+)$/s.exec(name) ?? [];
+    if (!kind || !field) continue;
+    const source = kind === "r" ? "report" : kind === "n" ? "name" : "metadata";
+    const before = filters.get(source + field) ?? { source, field, values: [] };
+    const values = [...new Set(from.getAll(name))].map((value) => value || null);
+    const bound = boundOf(from.get(name) ?? "");
+    const isRange = kind === "min" || kind === "max";
+    if (!isRange) filters.set(source + field, { ...before, values });
+    else if (bound !== null)
+      filters.set(source + field, { ...before, [kind === "min" ? "minimum" : "maximum"]: bound });
+  }
+  return [...filters.values()];
+}
+
+/** A number, or a date as it is written. */
+function boundOf(written: string): Bound {
+  if (/^\d{4}-\d{2}-\d{2}$/.test(written)) return written;
+  const number = Number(written);
+  return written.trim() && Number.isFinite(number) ? number : null;
 }
 
 function writeSettings(settings: SearchSettings, to: URLSearchParams): void {

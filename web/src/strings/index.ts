@@ -2,6 +2,8 @@
 import { annotations } from "./annotations";
 import { app, errors, help, probability, session } from "./app";
 import { board } from "./board";
+import { browse } from "./browse";
+import { cases } from "./cases";
 import { collections } from "./collections";
 import { compare } from "./compare";
 import { exporting } from "./export";
@@ -30,6 +32,8 @@ export const strings = {
   results,
   board,
   facets,
+  browse,
+  cases,
   collections,
   export: exporting,
   viewer,

@@ -7,6 +7,11 @@ export const queries = {
   without: (text: string) => `without "${text}"`,
   filter: (field: string, values: readonly string[]) => `${field}: ${values.join(" or ")}`,
   noValue: "none",
+  range: (minimum: string | number | null, maximum: string | number | null) => {
+    if (minimum === null) return `up to ${maximum}`;
+    if (maximum === null) return `from ${minimum}`;
+    return minimum === maximum ? `${minimum}` : `${minimum} to ${maximum}`;
+  },
   case: (caseId: string) => `Case ${caseId}`,
   reportOf: (slideId: string) => `Report of ${slideId}`,
   pasted: (beginning: string) => `Report "${beginning} ..."`,

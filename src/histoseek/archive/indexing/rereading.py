@@ -11,7 +11,7 @@ from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.journal import Journal
 from histoseek.archive.reading_file import ReadingState, read_reading_state, write_reading_state
 from histoseek.archive.report_index import make_analyser_mark, make_record_mark
-from histoseek.archive.schema import SlideRecord
+from histoseek.archive.schema import PLACES_FIELD, SlideRecord
 from histoseek.progress import Reporter
 from histoseek.reports.cleaning.furniture import split_pieces
 from histoseek.reports.facts.boilerplate import find_boilerplate
@@ -62,7 +62,7 @@ def reread_reports(archive: ArchiveFolder, reporter: Reporter) -> int:
     slide_ids = [slide_id for slide_id in outdated if slide_id > state.upto]
     journal = Journal(archive.layout)
     if slide_ids:
-        archive.store.ensure_places()
+        archive.store.ensure_columns({PLACES_FIELD.name: PLACES_FIELD.type})
     with reporter.part("reading reports anew", len(slide_ids)) as part:
         for start in range(0, len(slide_ids), _BATCH):
             batch = slide_ids[start : start + _BATCH]

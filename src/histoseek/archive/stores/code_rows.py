@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from histoseek.archive.stores.column_rows import ColumnCache
 from histoseek.mosaics.top_shares import CodeBlock
 
 
@@ -56,17 +57,20 @@ class CodeCache:
 
 @dataclass(frozen=True, slots=True)
 class CodeCaches:
-    """What a store and its snapshots share: tiles in the space of words, and mosaics in that of slides and texts."""
+    """What a store and its snapshots share: tiles in the space of words, mosaics in that of slides and texts, and
+    columns of metadata."""
 
     word_tiles: CodeCache
     mosaics: CodeCache
+    columns: ColumnCache
 
     @classmethod
     def create(cls) -> CodeCaches:
         """Empty ones."""
-        return cls(CodeCache(), CodeCache())
+        return cls(CodeCache(), CodeCache(), ColumnCache())
 
     def clear(self) -> None:
         """Forget what they hold."""
         self.word_tiles.clear()
         self.mosaics.clear()
+        self.columns.clear()

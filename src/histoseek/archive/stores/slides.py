@@ -30,7 +30,6 @@ from histoseek.archive.schema import (
     ANALYSER_KEY,
     CHECKSUM,
     LANGUAGE_COLUMNS,
-    PLACES_FIELD,
     RECORD_TOKENS,
     VECTOR_COLUMNS,
     WORD_TILES,
@@ -47,6 +46,7 @@ from histoseek.archive.schema import (
 from histoseek.archive.stores.base import ROW, Capabilities, Neighbour, Store, StoreStats, TextHit, VectorColumn
 from histoseek.archive.stores.checksums import WORDS, list_altered, make_checksums, with_checksums, with_new_tokens
 from histoseek.archive.stores.code_rows import CodeCaches
+from histoseek.archive.stores.column_rows import ColumnRows
 from histoseek.archive.stores.mosaic_rows import MosaicTable
 from histoseek.archive.stores.ranking_cache import RankingCache
 from histoseek.archive.stores.row_memory import RowMemory, split_facts, split_lists, split_tokens
@@ -221,8 +221,7 @@ class SlideTable:
 
     def slides(self, where: Where = None) -> Sequence[str]:
         """Ids of the slides that satisfy a filter, sorted."""
-        ids: list[str] = self.columns(["slide_id"], where)["slide_id"].to_pylist()
-        return sorted(ids)
+        return sorted(self.columns(["slide_id"], where)["slide_id"].to_pylist())
 
     def records(self, where: Where, limit: int | None, offset: int) -> list[SlideRecord]:
         """Records sorted by id."""
@@ -318,8 +317,7 @@ class SlideTable:
             return []
         view = self.snapshot()
         ids = [hit.slide_id for hit in view._store.text({token: 1.0}, count, None, spelling=True)]
-        rows = view.columns(["report"], all_of(one_of("slide_id", ids), HAS_REPORT))
-        return rows["report"].to_pylist()
+        return view.columns(["report"], all_of(one_of("slide_id", ids), HAS_REPORT))["report"].to_pylist()
 
     def windows(self, slide_ids: Sequence[str]) -> Mapping[str, NDArray[np.float16]]:
         """By slide id, the vectors of a report's windows one after the other, where it has more than one."""
@@ -391,17 +389,19 @@ class SlideTable:
         view = self.snapshot()
         return MosaicTable(view._store, view._version, view._dimensions[1], self._codes.mosaics)
 
+    @property
+    def kept_columns(self) -> ColumnRows:
+        """Columns of all slides, kept between reads until the store changes."""
+        view = self.snapshot()
+        return self._codes.columns.rows(view._version, view._store)
+
     def find_rows(self, where: Expression | None) -> NDArray[np.uint64] | None:
         """The engine's numbers of the rows of a filter, None for all; ask a snapshot."""
         return None if where is None else self._store.find_rows(where)
 
     def ensure_columns(self, columns: Mapping[str, pa.DataType]) -> None:
-        """Add the metadata columns that are not there yet."""
+        """Add the columns that are not there yet."""
         self._store.add_columns(columns)
-
-    def ensure_places(self) -> None:
-        """Add the column of the tokens' places, which archives of older versions lack."""
-        self._store.add_columns({PLACES_FIELD.name: PLACES_FIELD.type})
 
     def read_records(self, slide_ids: Sequence[str]) -> None:
         """Read the records of some slides into tokens; archives of older versions lack the column as well."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import pyarrow as pa
+import numpy as np
+from numpy.typing import NDArray
 
 from histoseek.archive.filters.expression import Where
 from histoseek.archive.schema import TEXT_COLUMNS, field_columns
+from histoseek.archive.stores.column_rows import ColumnRows, Places
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.arguments import settle
 from histoseek.errors import InputError
@@ -29,44 +30,66 @@ class Facet:
     count: int
 
 
-def list_facets(store: SlideTable, where: Where, fields: Sequence[str] | None) -> tuple[Facet, ...]:
-    """How many slides of a filter have which values, per field, the most frequent first.
+NO_IDS = tuple(name for name in TEXT_COLUMNS if not name.endswith("_id"))
 
-    fields: metadata columns or fields of facts, by default all fields of facts and the archive's own text columns but
-    for ids. At most 10,000 values a field. Raises InputError for an unknown field, BadFilter.
-    """
-    fields = (
-        None
-        if fields is None
-        else settle([fields] if isinstance(fields, str) else fields, tuple[str, ...], "facets fields")
-    )
-    types = store.metadata_types()
-    available = [name for name in field_columns(types) if name != "slide_id"]
-    for field in fields or ():
+
+def choose_columns(store: SlideTable, fields: Sequence[str] | None) -> list[str]:
+    """The metadata columns among fields to be counted, in the archive's order, by default its own text columns but for
+    ids. Raises InputError for what is neither a column nor a field of facts."""
+    wanted = None if fields is None else settle_names(fields)
+    available = [name for name in field_columns(store.metadata_types()) if name != "slide_id"]
+    for field in wanted or ():
         if field not in available and not is_fact_field(field):
             what = "is neither a column of the archive nor a field of reports"
             raise InputError(
                 f"field {field}", what, f"The columns are: {', '.join(available)}; for reports see docs/reports.md"
             )
-    columns = [name for name in available if name in (fields or _NO_IDS)]
-    rows = store.columns([*columns, "report_facts"], where)
-    facets = [facet for name in columns for facet in _count_values(name, rows[name])]
-    stated: dict[str, Counter[str]] = {}
-    flat = rows["report_facts"].combine_chunks().flatten().value_counts()
-    for pair in flat.to_pylist():
-        field, _, value = pair["values"].partition(":")
+    return [name for name in available if name in (NO_IDS if wanted is None else wanted)]
+
+
+def settle_names(fields: Sequence[str]) -> tuple[str, ...]:
+    """Names of fields, of which one may be given as a text; raises InputError."""
+    names: tuple[str, ...] = settle([fields] if isinstance(fields, str) else fields, tuple[str, ...], "facets fields")
+    return names
+
+
+def list_facets(store: SlideTable, where: Where, fields: Sequence[str] | None) -> tuple[Facet, ...]:
+    """How many slides of a filter have which values, per field, the most frequent first; fields: as `choose_columns`
+    takes them. At most 10,000 values a field. Raises InputError for an unknown field, BadFilter."""
+    view = store.snapshot()
+    rows, places = view.kept_columns, view.kept_columns.places(view.filter(where))
+    facts = None if fields is None else settle_names(fields)
+    columns = (facet for name in choose_columns(view, fields) for facet in count_column(rows, name, places))
+    return (*columns, *count_facts(rows, places, facts))
+
+
+def count_column(rows: ColumnRows, name: str, places: Places | None) -> list[Facet]:
+    """The values of a column among the slides of some places, None for all, the most frequent first."""
+    column = rows.column(name)
+    counts = column.count(places)[:-1]
+    codes = _list_most(counts)
+    values = (str(value) for value in column.values.take(codes).to_pylist())
+    return [Facet("metadata", name, *pair) for pair in _sort(zip(values, counts[codes].tolist(), strict=True))]
+
+
+def count_facts(rows: ColumnRows, places: Places | None, fields: Sequence[str] | None) -> list[Facet]:
+    """What reports of the slides of some places state in some fields, None for all, the most frequent first."""
+    stated = rows.lists("report_facts")
+    counts = stated.count(places, len(rows))
+    codes = np.flatnonzero(counts)
+    by_field: dict[str, list[tuple[str, int]]] = {}
+    for fact, count in zip(stated.values.take(codes).to_pylist(), counts[codes].tolist(), strict=True):
+        field, _, value = fact.partition(":")
         if fields is None or field in fields:
-            stated.setdefault(field, Counter())[value] += pair["counts"]
-    return (*facets, *(Facet("report", name, *pair) for name in sorted(stated) for pair in _order_counts(stated[name])))
+            by_field.setdefault(field, []).append((value, count))
+    return [Facet("report", name, *pair) for name in sorted(by_field) for pair in _sort(by_field[name])]
 
 
-_NO_IDS = tuple(name for name in TEXT_COLUMNS if not name.endswith("_id"))
+def _list_most(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The codes of the values that occur, where there are too many those that occur most often."""
+    codes = np.flatnonzero(counts)
+    return codes[np.argsort(-counts[codes], kind="stable")[:_MOST_FACETS]] if len(codes) > _MOST_FACETS else codes
 
 
-def _count_values(name: str, values: pa.ChunkedArray) -> list[Facet]:
-    counts = {str(pair["values"]): pair["counts"] for pair in values.drop_null().value_counts().to_pylist()}
-    return [Facet("metadata", name, *pair) for pair in _order_counts(Counter(counts))]
-
-
-def _order_counts(counts: Counter[str]) -> list[tuple[str, int]]:
-    return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:_MOST_FACETS]
+def _sort(pairs: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
+    return sorted(pairs, key=lambda pair: (-pair[1], pair[0]))[:_MOST_FACETS]

@@ -1,40 +1,43 @@
-"""Filters by field and value, as people choose them from counted values; and the counts while they choose."""
+"""Filters by field and value or range, as people choose them from counted values."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
 import pyarrow as pa
 
-from histoseek.archive.filters.expression import Column, Expression, HasAny, IsNull, Where, all_of, any_of, one_of
-from histoseek.archive.folder import ArchiveFolder
-from histoseek.archive.schema import TEXT_COLUMNS, MetadataValue, cast_value, field_columns, is_storable
+from histoseek.archive.filters.expression import Column, Expression, HasAny, IsNull, all_of, any_of, one_of
+from histoseek.archive.schema import MetadataValue, cast_value, field_columns, is_storable
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.arguments import describe, settle_fields
 from histoseek.errors import InputError
 from histoseek.reports.index.query import is_fact_field
-from histoseek.search.scope.facets import Facet, list_facets
 from histoseek.search.scope.names import match_names
+from histoseek.search.scope.ranges import MOMENTS, make_range
 
-Key = tuple[str, str]
-"""A filter's or a facet's source and field."""
+Key = tuple[Literal["metadata", "report", "name"], str]
+"""A filter's source and field."""
 
 
 @dataclass(frozen=True, slots=True)
 class FieldFilter:
-    """Slides with any of some values in a field: a metadata column, or a field of what reports state; or, of the source
-    "name", slides that have any of some texts in their id, their file's name, their patient or their case.
+    """Slides with any of some values in a field, or one within bounds: a metadata column, or a field of what reports
+    state; or, of the source "name", slides that have any of some texts in their id, their file's name, their patient or
+    their case.
 
     values: as columns and `facets` have them, where a text that says a number, a date, or true or false stands for it;
-    None: no value, of metadata only.
+    None: no value, of metadata only; minimum, maximum: of columns of numbers or dates, both inclusive, None for no
+    bound. Days of moments such as `created` are those of UTC.
     """
 
     source: Literal["metadata", "report", "name"]
     field: str
-    values: tuple[MetadataValue, ...]
+    values: tuple[MetadataValue, ...] = ()
+    minimum: MetadataValue = None
+    maximum: MetadataValue = None
 
     def __post_init__(self) -> None:
         if self.source not in ("metadata", "report", "name"):
@@ -43,8 +46,17 @@ class FieldFilter:
         if isinstance(self.values, str | bytes):
             raise InputError(f"filter by {self.field}", f"{self.values!r} is one text", f"Give ({self.values!r},)")
         settle_fields(self, "filter", but={"source"})
-        if not self.values:
-            raise InputError(f"filter by {self.field}", "has no values", "Give at least one, or leave the filter out")
+        if not self.values and not self.has_bounds:
+            advice = "Give at least one, or a bound, or leave the filter out"
+            raise InputError(f"filter by {self.field}", "has no values", advice)
+        if self.has_bounds and self.source != "metadata":
+            advice = "Give values"
+            raise InputError(f"filter by {self.field}", "has bounds, which only metadata has", advice)
+
+    @property
+    def has_bounds(self) -> bool:
+        """Whether a range is asked for."""
+        return self.minimum is not None or self.maximum is not None
 
     @property
     def key(self) -> Key:
@@ -63,78 +75,37 @@ def require_filters(filters: object) -> None:
 
 
 def combine_filters(store: SlideTable, filters: Sequence[FieldFilter]) -> Expression | None:
-    """The filters as one: any value of a field, all fields together; None for no filters.
+    """The filters as one: any value or range of a field, all fields together; None for no filters.
 
-    Filters of the same field are as one with all their values. Raises InputError for an unknown field and for a value
-    that its column can't hold.
+    Filters of the same field are as one with all their values and ranges. Raises InputError for an unknown field and
+    for a value that its column can't hold, or by which it can't be ordered.
     """
     require_filters(filters)
-    values: dict[Key, dict[MetadataValue, None]] = {}
+    by_field: dict[Key, list[FieldFilter]] = {}
     for choice in filters:
-        values.setdefault(choice.key, {}).update(dict.fromkeys(choice.values))
-    return all_of(*(_make_condition(store, key, list(chosen)) for key, chosen in values.items()))
+        by_field.setdefault(choice.key, []).append(choice)
+    return all_of(*(_make_condition(store, key, chosen) for key, chosen in by_field.items()))
 
 
-def count_facets(
-    archive: ArchiveFolder, where: Where, filters: Sequence[FieldFilter], fields: Sequence[str] | None = None
-) -> tuple[Facet, ...]:
-    """The values of fields with how many slides have them, per field, the most frequent first, as `Archive.facets`.
-
-    Counted are the slides of `where` that satisfy the filters of all other fields, so that the other values of a field
-    can still be chosen; its chosen values are there with 0 where no slide has them. Raises InputError, BadFilter.
-    """
-    store = archive.store.snapshot()
-    base = store.filter(where)
-    groups = _group_facets(list_facets(store, all_of(base, combine_filters(store, filters)), fields))
-    for key in dict.fromkeys(choice.key for choice in filters):
-        if fields is None and key not in groups and key[1] not in _DEFAULT_COLUMNS:
-            continue
-        if fields is not None and key[1] not in fields:
-            continue
-        same = [choice for choice in filters if choice.key == key]
-        others = [choice for choice in filters if choice.key != key]
-        counted = _group_facets(list_facets(store, all_of(base, combine_filters(store, others)), [key[1]])).get(key, [])
-        groups[key] = [*counted, *_list_missing(store, same, counted)]
-    places = {name: place for place, name in enumerate(store.metadata_types())}
-    order = sorted(
-        groups, key=lambda key: (key[0] == "report", places.get(key[1], 0) if key[0] == "metadata" else 0, key)
-    )
-    return tuple(facet for key in order for facet in groups[key])
-
-
-_DEFAULT_COLUMNS = tuple(name for name in TEXT_COLUMNS if not name.endswith("_id"))
-
-
-def _group_facets(facets: Iterable[Facet]) -> dict[Key, list[Facet]]:
-    groups: dict[Key, list[Facet]] = {}
-    for facet in facets:
-        groups.setdefault((facet.source, facet.field), []).append(facet)
-    return groups
-
-
-def _list_missing(store: SlideTable, filters: Sequence[FieldFilter], counted: Sequence[Facet]) -> list[Facet]:
-    """The chosen values of a field that no slide has, as `facets` would show them."""
-    source, field = filters[0].source, filters[0].field
-    if source == "name":
-        return []
-    there = {facet.value for facet in counted}
+def list_chosen_values(store: SlideTable, filters: Sequence[FieldFilter]) -> list[str]:
+    """The values that filters of one field name, as `facets` shows them."""
+    source, field = filters[0].key
     values = (value for choice in filters for value in choice.values if value is not None)
-    if source == "metadata":
-        kind = store.metadata_types()[field]
-        chosen = dict.fromkeys(str(_cast(field, value, kind)) for value in values)
-    else:
-        chosen = dict.fromkeys(_format_value(field, value) for value in values)
-    return [Facet(source, field, value, 0) for value in chosen if value not in there]
+    if source == "report":
+        return list(dict.fromkeys(_format_value(field, value) for value in values))
+    kind = store.metadata_types()[field]
+    return list(dict.fromkeys(str(_cast(field, value, kind)) for value in values))
 
 
-def _make_condition(store: SlideTable, key: Key, values: Sequence[MetadataValue]) -> Expression | None:
+def _make_condition(store: SlideTable, key: Key, filters: Sequence[FieldFilter]) -> Expression | None:
     source, field = key
+    values = list(dict.fromkeys(value for choice in filters for value in choice.values))
     if source == "name":
         return any_of(*(match_names(store, _require_text(field, str(value or ""))) for value in values))
     if source == "report":
         return _match_report(field, values)
     types = store.metadata_types()
-    columns = field_columns(types)
+    columns = (*field_columns(types), *MOMENTS)
     if field not in columns:
         raise InputError(
             f"filter by {field}", "the archive has no such column", f"The columns are: {', '.join(columns)}"
@@ -142,7 +113,10 @@ def _make_condition(store: SlideTable, key: Key, values: Sequence[MetadataValue]
     cast = (_cast(field, value, types[field]) for value in values)
     present = [value for value in cast if value is not None]
     empty = IsNull(Column(field)) if None in values else None
-    return any_of(one_of(field, present) if present else None, empty)
+    within = [
+        make_range(field, choice.minimum, choice.maximum, types[field]) for choice in filters if choice.has_bounds
+    ]
+    return any_of(one_of(field, present) if present else None, *within, empty)
 
 
 def _match_report(field: str, values: Sequence[MetadataValue]) -> Expression:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Sequence
 from datetime import date
 
@@ -12,7 +11,20 @@ from histoseek.reports.concepts.vocabulary import load_vocabulary
 from histoseek.reports.facts.report_facts import list_values, make_concept_token
 from histoseek.reports.facts.structured import extract_facts
 from histoseek.reports.language.sections import split_sections
-from histoseek.rest.archives import Report, ReportFact, ReportSection, Slide, Value
+from histoseek.rest.archives import (
+    FacetBin,
+    FacetField,
+    FacetValue,
+    Report,
+    ReportFact,
+    ReportSection,
+    Slide,
+    SlideListing,
+    Tray,
+    TrayCase,
+    TrayReport,
+    Value,
+)
 from histoseek.rest.base import Region
 from histoseek.rest.queries import SlideRef
 from histoseek.rest.results import (
@@ -44,20 +56,20 @@ from histoseek.search import differential as differentials
 from histoseek.search.differential import Differential
 from histoseek.search.phrases.results import PhraseResults
 from histoseek.search.results import MatchingField, QueryInfo, SearchResult, SearchResults
+from histoseek.search.scope import trays
+from histoseek.search.scope.counts import FieldCounts
+from histoseek.search.scope.listing import SlideList
+from histoseek.search.scope.titles import make_title
 from histoseek.server.http.notes import to_notes
 from histoseek.slides.sources.registry import existing_source, source_name
-
-_HASH = re.compile(r"[0-9a-f]{16}|[0-9a-f]{32}")
-"""Ids of slides that got no name, and of uploads."""
 
 
 def to_slide(record: SlideRecord) -> Slide:
     """A slide without the address of its file and the text of its report."""
-    file_name = source_name(record.uri)
     return Slide(
         slide_id=record.slide_id,
-        title=make_title(record.slide_id, file_name),
-        file_name=file_name,
+        title=make_title(record.slide_id, record.uri),
+        file_name=source_name(record.uri),
         case_id=record.case_id,
         patient_id=record.patient_id,
         site=record.site,
@@ -76,9 +88,41 @@ def to_slide(record: SlideRecord) -> Slide:
     )
 
 
-def make_title(slide_id: str, file_name: str) -> str:
-    """What people call a slide: its id, unless it has none or that is a hash, and its file has a name."""
-    return file_name if file_name and (not slide_id or _HASH.fullmatch(slide_id)) else slide_id
+def to_slide_listing(page: SlideList) -> SlideListing:
+    """A page of slides."""
+    return SlideListing(items=tuple(map(to_slide, page.records)), total=page.total, next=page.next)
+
+
+def to_tray(tray: trays.Tray) -> Tray:
+    """The slides of a patient or a case, and what their reports say."""
+    return Tray(cases=tuple(map(_to_tray_case, tray.cases)), patients=tray.patients, total=tray.total)
+
+
+def _to_tray_case(case: trays.TrayCase) -> TrayCase:
+    reports = tuple(
+        TrayReport(slide_ids=tuple(record.slide_id for record in report.records), report=to_report(report.records[0]))
+        for report in case.reports
+    )
+    return TrayCase(case_id=case.case_id, slides=tuple(map(to_slide, case.records)), reports=reports)
+
+
+def to_facet_field(counts: FieldCounts, most: int) -> FacetField:
+    """What slides have in a field, of its values the most frequent ones."""
+    values = [FacetValue(value=facet.value, count=facet.count) for facet in counts.values]
+    bins = (FacetBin(minimum=_write(one.minimum), maximum=_write(one.maximum), count=one.count) for one in counts.bins)
+    return FacetField(
+        source=counts.source,
+        field=counts.field,
+        kind=counts.kind,
+        values=tuple(values[:most]),
+        more=max(0, len(values) - most),
+        bins=tuple(bins),
+        missing=counts.missing,
+    )
+
+
+def _write(bound: int | float | date) -> int | float | str:
+    return bound.isoformat() if isinstance(bound, date) else bound
 
 
 def to_value(value: MetadataValue) -> Value:
@@ -194,7 +238,7 @@ def to_query_echo(info: QueryInfo, refs: Sequence[SlideRef]) -> QueryEcho:
             QuerySlide(
                 slide_id=slide.slide_id,
                 upload_id=upload,
-                name=make_title(slide.slide_id or "", source_name(slide.uri)),
+                name=make_title(slide.slide_id or "", slide.uri),
                 spacing_um_per_px=slide.spacing_um_per_px,
             )
             for slide, upload in zip(info.slides, uploads, strict=True)

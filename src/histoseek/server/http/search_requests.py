@@ -1,4 +1,4 @@
-"""From the fields of a search request to what an archive is asked: its query, its filter, its options."""
+"""From the fields of a request to what an archive is asked: its query, its filter, its options."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from histoseek.archive.filters.expression import Expression, Where, all_of
 from histoseek.rest import queries as rest
-from histoseek.rest.archives import FieldFilter
+from histoseek.rest.archives import FieldFilter, ListRequest
 from histoseek.rest.queries import SearchRequest
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import Query
 from histoseek.search.scope.fields import FieldFilter as SearchedField
+from histoseek.search.scope.listing import ListOptions
 from histoseek.search.scope.public import parse_public_filter
 from histoseek.server.archives.registry import ArchiveEntry
 from histoseek.server.context import Context
@@ -60,5 +61,20 @@ def check_where(where: str | None) -> Expression | None:
 
 
 def to_filters(filters: Sequence[FieldFilter]) -> list[SearchedField]:
-    """Chosen values as the search takes them."""
-    return [SearchedField(facet.source, facet.field, facet.values) for facet in filters]
+    """Chosen values and ranges as the search takes them."""
+    return [
+        SearchedField(choice.source, choice.field, choice.values, choice.minimum, choice.maximum) for choice in filters
+    ]
+
+
+def to_list_options(request: ListRequest) -> ListOptions:
+    """Which slides are listed, and how; raises BadFilter."""
+    return ListOptions(
+        where=check_where(request.where),
+        filters=tuple(to_filters(request.filters)),
+        name=request.name,
+        sort=request.sort,
+        descending=request.descending,
+        limit=request.limit,
+        after=request.after or "",
+    )

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from itertools import groupby
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Response
@@ -13,12 +12,11 @@ from pydantic import BaseModel
 
 from histoseek.api import Archive
 from histoseek.archive.filters.expression import all_of
-from histoseek.rest.archives import FacetField, Facets, FacetsRequest, FacetValue, Map
+from histoseek.rest.archives import Facets, FacetsRequest, Map
 from histoseek.rest.queries import DifferentialRequest, ExplainRequest, PhrasesRequest, SearchRequest
 from histoseek.rest.results import DifferentialResponse, ExplainResponse, PhrasesResponse, SearchResponse
 from histoseek.search.options import DifferentialOptions, PhraseOptions, SearchOptions
 from histoseek.search.queries import Query
-from histoseek.search.scope.facets import Facet
 from histoseek.server.archives.registry import ArchiveEntry
 from histoseek.server.context import Context
 from histoseek.server.http.dependencies import EntryInPath, InContext, Reader, Searcher
@@ -26,6 +24,7 @@ from histoseek.server.http.requests import list_query_slides
 from histoseek.server.http.responses import (
     to_differential_response,
     to_explain_response,
+    to_facet_field,
     to_phrases_response,
     to_search_response,
 )
@@ -92,9 +91,10 @@ def count_values(caller: Reader, entry: EntryInPath, request: FacetsRequest) -> 
     def count(archive: Archive) -> Facets:
         if archive.space is None:
             return Facets(slides=0, fields=())
-        facets = archive.facets(where, request.fields, filters)
+        counts = archive.count_fields(where, request.fields, filters)
         condition = all_of(where, archive.condition(filters))
-        return Facets(slides=archive.store.count(condition), fields=tuple(_group_facets(facets, request.most)))
+        fields = tuple(to_facet_field(field, request.most) for field in counts)
+        return Facets(slides=archive.store.count(condition), fields=fields)
 
     return entry.archive.read(count)
 
@@ -161,13 +161,3 @@ def _build_differential(entry: ArchiveEntry, query: Query, request: Differential
         same_patient=request.same_patient,
     )
     return to_differential_response(entry.archive.differential(query, options), list_query_slides(request.query))
-
-
-def _group_facets(facets: Sequence[Facet], most: int) -> list[FacetField]:
-    """The counts by field, of each the most frequent values."""
-    fields = []
-    for (source, field), group in groupby(facets, key=lambda facet: (facet.source, facet.field)):
-        values = [FacetValue(value=facet.value, count=facet.count) for facet in group]
-        more = max(0, len(values) - most)
-        fields.append(FacetField(source=source, field=field, values=tuple(values[:most]), more=more))
-    return fields

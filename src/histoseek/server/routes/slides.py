@@ -6,15 +6,25 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 
-from histoseek.archive.filters.expression import all_of, compare
 from histoseek.errors import InputError
-from histoseek.rest.archives import ChangedSlide, Erasure, ImageInfo, RemovedSlide, Report, Slide, SlideChanges
+from histoseek.rest.archives import (
+    ChangedSlide,
+    Erasure,
+    ImageInfo,
+    ListRequest,
+    RemovedSlide,
+    Report,
+    Slide,
+    SlideChanges,
+    SlideListing,
+)
 from histoseek.rest.base import Page
-from histoseek.search.scope.public import parse_public_filter
+from histoseek.search.scope.listing import list_by_id
 from histoseek.server.archives.registry import ArchiveEntry
 from histoseek.server.context import Context
 from histoseek.server.http.dependencies import EntryInPath, InContext, Reader, SlideIdInPath, Viewer, Writer
-from histoseek.server.http.responses import to_report, to_slide
+from histoseek.server.http.responses import to_report, to_slide, to_slide_listing
+from histoseek.server.http.search_requests import check_where, to_list_options
 from histoseek.server.routes.image_responses import (
     UNCHANGED,
     Edge,
@@ -61,11 +71,18 @@ def list_slides(
     after: Annotated[str | None, Query(max_length=200, description="`next` of the previous page.")] = None,
 ) -> Page[Slide]:
     """Slides in the order of their ids, page by page."""
-    user_filter = parse_public_filter(where) if where is not None else None
-    condition = all_of(user_filter, compare("slide_id", ">", after) if after else None)
-    records = entry.archive.records(condition, limit + 1)
-    following = records[limit - 1].slide_id if len(records) > limit else None
-    return Page(items=tuple(to_slide(record) for record in records[:limit]), next=following)
+    options = list_by_id(check_where(where), limit, after)
+    page = entry.archive.list_slides(options)
+    return Page(items=tuple(map(to_slide, page.records)), next=page.records[-1].slide_id if page.next else None)
+
+
+@router.post("/list")
+def list_slides_by(caller: Reader, entry: EntryInPath, request: ListRequest) -> SlideListing:
+    """Slides of a filter in any order, by default the newest first, page by page, with how many there are.
+
+    Pages go on where the last one ended, also when slides were added or removed meanwhile.
+    """
+    return to_slide_listing(entry.archive.list_slides(to_list_options(request)))
 
 
 @router.get("/{slide_id:path}/report")

@@ -15,6 +15,7 @@ from histoseek.rest.worklists import (
     WorklistRequest,
     WorklistRow,
 )
+from histoseek.search.scope.titles import make_title
 from histoseek.search.worklist import WorklistOptions, check_worklist, list_columns, to_cells
 from histoseek.search.worklist import WorklistRow as FoundRow
 from histoseek.server.archives.registry import ArchiveEntry
@@ -23,7 +24,6 @@ from histoseek.server.context import Context
 from histoseek.server.errors import NotFound
 from histoseek.server.http.dependencies import EntryInPath, InContext, Reader
 from histoseek.server.http.downloads import make_file_name, to_csv, to_json
-from histoseek.server.http.responses import make_title
 from histoseek.server.http.search_requests import to_where
 from histoseek.server.jobs.job_store import make_job_id
 from histoseek.server.security.access import Caller
