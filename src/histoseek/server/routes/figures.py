@@ -11,13 +11,12 @@ from histoseek.annotations.geojson import Annotation
 from histoseek.errors import InputError
 from histoseek.geometry import Rect
 from histoseek.rest.figures import FigureOptions
+from histoseek.search.scope.titles import make_title
 from histoseek.server.http.dependencies import EntryInPath, InContext, Searcher, SlideIdInPath
 from histoseek.server.http.downloads import make_file_name
-from histoseek.server.http.responses import make_title
 from histoseek.server.routes.image_responses import PngResponse
 from histoseek.server.routes.uploads import UploadIdInPath
 from histoseek.server.state.annotations import OF_UPLOADS, AnnotatedSlide, StoredAnnotation
-from histoseek.slides.sources.registry import source_name
 from histoseek.viewing.appearance import Appearance
 from histoseek.viewing.figure import FIGURE_PX, FigureSpec, Viewport, encode_png, list_in_view
 
@@ -41,7 +40,7 @@ def draw_figure(
     record, image = entry.get_record(slide_id), context.images.find(entry, slide_id)
     slide = AnnotatedSlide(entry.name, slide_id)
     annotations = context.annotations.list(caller.name, slide) if options.annotations else ()
-    title = make_title(record.slide_id, source_name(record.uri))
+    title = make_title(record.slide_id, record.uri)
     spec = _make_spec(options, image.spacing_um_per_px or None, title, annotations)
     return _respond(encode_png(context.tiles.draw_figure(image.source, spec)), title)
 

@@ -14,12 +14,11 @@ from histoseek.annotations.shapes import check_inside
 from histoseek.errors import InputError
 from histoseek.geometry import Size, UmPerPx
 from histoseek.rest.annotations import AnnotationCollection, AnnotationContent, AnnotationFeature, NewAnnotations
+from histoseek.search.scope.titles import make_title
 from histoseek.server.http.dependencies import EntryInPath, InContext, Reader, SlideIdInPath
 from histoseek.server.http.downloads import make_file_name
-from histoseek.server.http.responses import make_title
 from histoseek.server.routes.uploads import UploadIdInPath
 from histoseek.server.state.annotations import OF_UPLOADS, AnnotatedSlide, AnnotationStore, StoredAnnotation
-from histoseek.slides.sources.registry import source_name
 
 router = APIRouter(tags=["annotations"])
 """To be included before the routes of slides, whose ids may hold slashes."""
@@ -102,7 +101,7 @@ def _get_archived(context: InContext, caller: Reader, entry: EntryInPath, slide_
         slide=AnnotatedSlide(entry.name, record.slide_id),
         size=_require_size(record.width, record.height),
         spacing=UmPerPx(record.spacing_um_per_px) if record.spacing_um_per_px else None,
-        title=make_title(record.slide_id, source_name(record.uri)),
+        title=make_title(record.slide_id, record.uri),
     )
 
 
