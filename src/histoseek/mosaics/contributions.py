@@ -208,7 +208,9 @@ def match_one_to_one(queries: Ints, results: Ints, limit: int) -> list[tuple[int
 
 def cosine(first: NDArray[np.floating], second: NDArray[np.floating]) -> float:
     """The cosine between two vectors."""
-    return float(_compute_cosines(first[None], second[None])[0, 0])
+    wide = first.astype(np.float64), second.astype(np.float64)
+    lengths = [max(float(np.sqrt(np.einsum("d,d->", vector, vector))), _LEAST_LENGTH) for vector in wide]
+    return float(wide[0] @ wide[1] / (lengths[0] * lengths[1]))
 
 
 def _find_reference(fusion: Fusion) -> tuple[float, float]:
@@ -242,8 +244,15 @@ def _split_mean(distances: Doubles) -> _Terms:
 
 def _split_median(distances: Doubles) -> _Terms:
     """What all lack of the median is shared equally."""
-    correction = np.median(distances) - distances.mean()
+    correction = _find_median(distances) - distances.mean()
     return _Terms(np.arange(len(distances)), np.asarray((distances + correction) / len(distances), np.float64))
+
+
+def _find_median(numbers: Doubles) -> float:
+    """That of a few numbers, for which NumPy's own takes ten times as long."""
+    ordered = sorted(numbers.tolist())
+    middle = len(ordered) // 2
+    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
 
 
 def _split_mean_of_closest(distances: Doubles) -> _Terms:

@@ -82,7 +82,18 @@ def _open_status(status: Status) -> Status:
 @lru_cache(maxsize=64)
 def analyse_query(text: str, vocabulary: Vocabulary) -> tuple[Term, ...]:
     """The terms of what is searched for; whoever weighs, judges or spells a query asks for them anew."""
-    return analyse(text, vocabulary=vocabulary, is_query=True)
+    return analyse(text, _extract_query(text, vocabulary), vocabulary, is_query=True)
+
+
+def analyse_as_reported(text: str) -> tuple[Term, ...]:
+    """The terms that a report would have of what is searched for."""
+    vocabulary = load_vocabulary()
+    return analyse(text, _extract_query(text, vocabulary), vocabulary)
+
+
+@lru_cache(maxsize=64)
+def _extract_query(text: str, vocabulary: Vocabulary) -> StructuredReport:
+    return extract_facts(text, vocabulary)
 
 
 def list_tokens(text: str) -> tuple[str, ...]:

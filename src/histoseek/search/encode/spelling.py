@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from histoseek.archive.stores.slides import SlideTable
 from histoseek.reports.cleaning.spelling import Dictionary, load_dictionary
@@ -165,17 +167,19 @@ def _correct(store: SlideTable, word: str) -> str | None:
     A rare word of English is only taken for a term that is one letter away ("prostrate").
     """
     from rapidfuzz.distance import OSA
+    from rapidfuzz.process import cdist
 
-    dictionary = _get_dictionary()
-    is_rare = word.lower() in dictionary.rare
+    dictionary, lower = _get_dictionary(), word.lower()
+    is_rare = lower in dictionary.rare
     most = 2 if len(word) >= _LONG and not is_rare else 1
-    candidates = {other for other in dictionary.terms if other.islower() and len(other) >= _SHORTEST}
-    near = {
-        other: distance
-        for other in candidates | (set() if is_rare else _list_archive_words(store, word))
-        if abs(len(other) - len(word)) <= most
-        and (distance := OSA.distance(word.lower(), other, score_cutoff=most)) <= most
-    }
+    lengths = range(len(word) - most, len(word) + most + 1)
+    archive_words = set() if is_rare else _list_archive_words(store, word)
+    candidates = (
+        *(term for length in lengths for term in _list_terms(dictionary).get(length, ())),
+        *(other for other in archive_words if len(other) in lengths),
+    )
+    distances = cdist([lower], candidates, scorer=OSA.distance, score_cutoff=most)[0].tolist() if candidates else []
+    near = {other: distance for other, distance in zip(candidates, distances, strict=True) if distance <= most}
 
     def rank(other: str) -> tuple[int, bool, bool, int, str]:
         reports = _count_reports(store, other, _OFTEN)
@@ -183,6 +187,16 @@ def _correct(store: SlideTable, word: str) -> str | None:
         return near[other], is_absent, other not in dictionary.terms, -reports, other
 
     return min(near, key=rank, default=None) or " ".join(dictionary.separate(word.lower())) or None
+
+
+@lru_cache(maxsize=2)
+def _list_terms(dictionary: Dictionary) -> Mapping[int, Sequence[str]]:
+    """Terms that a misspelt word may have been, by their lengths."""
+    terms: defaultdict[int, list[str]] = defaultdict(list)
+    for term in dictionary.terms:
+        if term.islower() and len(term) >= _SHORTEST:
+            terms[len(term)].append(term)
+    return terms
 
 
 def _list_archive_words(store: SlideTable, word: str) -> set[str]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.stores.slides import SlideTable
-from histoseek.reports.index.analyser import analyse, find_spans, join_places
+from histoseek.reports.index.analyser import analyse_as_reported, find_spans, join_places
 from histoseek.reports.language.sentences import Sentence, split_sentences
 from histoseek.reports.language.words import Span
 from histoseek.search.explain.matches import MOST_READ
@@ -87,7 +87,7 @@ def _tokens(text: str) -> frozenset[str]:
     """The text's own words and terms as search for words compares them; none for a long text."""
     if len(set(text.lower().split())) > _WORDS_OF_REPORTS:
         return frozenset()
-    terms = [term for term in analyse(text) if term.kind != "broader"]
+    terms = [term for term in analyse_as_reported(text) if term.kind != "broader"]
     if len({term.token for term in terms if term.kind == "word"}) > MOST_WORDS:
         return frozenset()
     return frozenset(term.token for term in terms)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 
 from histoseek.archive.schema import MetadataValue, SlideRecord
+from histoseek.geometry import Rect
 from histoseek.reports.concepts.vocabulary import load_vocabulary
 from histoseek.reports.facts.report_facts import list_values, make_concept_token
 from histoseek.reports.facts.structured import extract_facts
@@ -40,6 +41,7 @@ from histoseek.rest.results import (
     FieldPair,
     LabelDistribution,
     Match,
+    OtherPairs,
     Phrase,
     PhraseResult,
     PhrasesResponse,
@@ -53,6 +55,8 @@ from histoseek.rest.results import (
 )
 from histoseek.search import attention_maps
 from histoseek.search import differential as differentials
+from histoseek.search import explanation as explanations
+from histoseek.search import results as search_results
 from histoseek.search.differential import Differential
 from histoseek.search.phrases.results import PhraseResults
 from histoseek.search.results import MatchingField, QueryInfo, SearchResult, SearchResults
@@ -252,9 +256,17 @@ def to_query_echo(info: QueryInfo, refs: Sequence[SlideRef]) -> QueryEcho:
     )
 
 
+class _Regions(dict[Rect | None, Region | None]):
+    """Regions by what they are made of: the pairs of an explanation have few different ones."""
+
+    def __missing__(self, rect: Rect | None) -> Region | None:
+        region = self[rect] = _to_region(rect) if rect else None
+        return region
+
+
 def to_result(result: SearchResult) -> Result:
     """One result."""
-    fields = tuple(_to_field_pair(field) for field in result.fields)
+    fields, regions = tuple(_to_field_pair(field) for field in result.fields), _Regions()
     return Result(
         rank=result.rank,
         slide_id=result.slide_id,
@@ -265,15 +277,18 @@ def to_result(result: SearchResult) -> Result:
         local=result.local,
         global_=result.global_,
         neighbours=result.neighbours,
-        matches=tuple(Match.model_validate(match) for match in result.matches),
-        ways=tuple(Channel.model_validate(place) for place in result.channels),
+        matches=tuple(_to_match(match, regions) for match in result.matches),
+        ways=tuple(
+            Channel(name=place.name, rank=place.rank, score=place.score, weight=place.weight)
+            for place in result.channels
+        ),
         query_slide=result.query_slide,
         also=result.also,
-        explanation=Explanation.model_validate(result.explanation) if result.explanation else None,
+        explanation=_to_explanation(result.explanation, regions) if result.explanation else None,
         phrases=tuple(Phrase.model_validate(phrase) for phrase in result.phrases),
         text_regions=tuple(TextRegion.model_validate(region) for region in result.text_regions),
         matched_fields=result.matched_fields,
-        region=Region.model_validate(result.region) if result.region else None,
+        region=regions[result.region],
         outline=result.outline,
         field=fields[0].field if fields else None,
         query_field=fields[0].query_field if fields else None,
@@ -287,8 +302,48 @@ def to_result(result: SearchResult) -> Result:
 
 
 def _to_field_pair(shown: MatchingField) -> FieldPair:
-    asked = Region.model_validate(shown.query_region) if shown.query_region else None
-    return FieldPair(field=Region.model_validate(shown.region), query_field=asked)
+    asked = _to_region(shown.query_region) if shown.query_region else None
+    return FieldPair(field=_to_region(shown.region), query_field=asked)
+
+
+def _to_region(rect: Rect) -> Region:
+    return Region(x=rect.x, y=rect.y, width=rect.width, height=rect.height)
+
+
+def _to_match(match: search_results.Match, regions: _Regions) -> Match:
+    return Match(
+        query_mosaic=match.query_mosaic,
+        result_mosaic=match.result_mosaic,
+        similarity=match.similarity,
+        query_region=regions[match.query_region],
+        result_region=regions[match.result_region],
+        contribution=match.contribution,
+    )
+
+
+def _to_explanation(made: explanations.Explanation, regions: _Regions) -> Explanation:
+    """Hundreds of pairs a page: dictionaries are read several times as fast as objects with attributes are."""
+    pairs = tuple(
+        {
+            "query_mosaic": pair.query_mosaic,
+            "result_mosaic": pair.result_mosaic,
+            "distance": pair.distance,
+            "share": pair.share,
+            "query_region": regions[pair.query_region],
+            "result_region": regions[pair.result_region],
+        }
+        for pair in made.pairs
+    )
+    return Explanation.model_validate(
+        {
+            "base": made.base,
+            "global_": made.global_,
+            "pairs": pairs,
+            "context": made.context,
+            "neighbours": made.neighbours,
+            "other_pairs": OtherPairs(count=made.other_pairs.count, share=made.other_pairs.share),
+        }
+    )
 
 
 def _to_slide_attention(slide: attention_maps.SlideAttention) -> SlideAttention:

@@ -136,6 +136,7 @@ class TableStore(ABC):
         """As the engine reads them."""
         with self._reading(where):
             query = self._table.search().select([ROW_ID if name == ROW else name for name in columns]).limit(None)
+            query = query if ROW in columns else query.with_row_id(False)
             sql = self._sql(where)
             is_light = not set(columns).intersection(VECTOR_COLUMNS)
             reader = (query.where(sql) if sql is not None else query).to_batches(_BATCH if is_light else None)
