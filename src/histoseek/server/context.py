@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 
 from histoseek.errors import HistoseekError
 from histoseek.search.options import SearchOptions
-from histoseek.search.queries import ArchivedReport, ArchivedSlide, Query
+from histoseek.search.queries import ArchivedReport, ArchivedSlide, Query, TextQuery
 from histoseek.search.search import search
 from histoseek.server.answers import AnswerMemory, Question
 from histoseek.server.archives.images import SlideImages
@@ -55,6 +55,7 @@ _TILE_THREADS = 12
 _MAX_TILES = 2000
 """Requests for tiles that wait: as many as there are connections, twice."""
 
+_FIRST_WORD = "carcinoma"
 _MAX_UPLOAD_QUERIES = 8
 """Queries that wait for uploads to be encoded: only the sandbox is at work then."""
 
@@ -260,22 +261,28 @@ def _make_supervisor(
 
 
 def warm_up(archives: ArchiveRegistry, maps: MapStore) -> None:
-    """Search each archive with one of its own slides and its report, and make its map, in a background thread."""
+    """Search each archive with a word, a slide of its own and its report, and make its map, in a background thread."""
     threading.Thread(target=_warm_up, args=(archives, maps), name="warming", daemon=True).start()
 
 
 def _warm_up(archives: ArchiveRegistry, maps: MapStore) -> None:
     for entry in archives:
-        try:
-            for query in _list_examples(entry):
-                search(entry.archive, query, SearchOptions(k=1))
-        except HistoseekError as error:
-            log.info("archive %s: not warmed up (%s)", entry.name, error.kind)
+        for list_queries in (_list_words, _list_examples):
+            try:
+                for query in list_queries(entry):
+                    search(entry.archive, query, SearchOptions(k=1))
+            except HistoseekError as error:
+                log.info("archive %s: not warmed up (%s)", entry.name, error.kind)
     for entry in archives:
         try:
             maps.get(entry, None)
         except HistoseekError as error:
             log.info("archive %s: no map (%s)", entry.name, error.kind)
+
+
+def _list_words(_entry: ArchiveEntry) -> list[Query]:
+    """What people begin with: words take the text encoder, the vocabulary and the dictionary."""
+    return [TextQuery(_FIRST_WORD)]
 
 
 def _list_examples(entry: ArchiveEntry) -> list[Query]:
