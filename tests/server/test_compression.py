@@ -54,6 +54,12 @@ def test_codings_have_tags_of_their_own(page: TestClient) -> None:
     assert again.status_code == 304
 
 
+@pytest.mark.parametrize("name", ["a" * 300, "a" * 3000 + ".js", "a%00b.js", "%ed%a0%80.js", "..%2f..%2fx", "", "."])
+@pytest.mark.parametrize("accepted", ["br", "identity"])
+def test_odd_names_are_no_files(page: TestClient, name: str, accepted: str) -> None:
+    assert page.get(f"/assets/{name}", headers={"Accept-Encoding": accepted}).status_code == 404
+
+
 def test_small_files_are_sent_as_they_are(page: TestClient) -> None:
     answer = page.get("/assets/small.js", headers={"Accept-Encoding": "br"})
     assert "Content-Encoding" not in answer.headers

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from histoseek.errors import InputError
 from histoseek.geometry import Rect
 from histoseek.server.state.database import MIGRATIONS, State
-from histoseek.server.state.feedback import FeedbackStore, Json, remove_identifiers
+from histoseek.server.state.feedback import FeedbackStore, remove_identifiers
+from histoseek.server.state.slide_traces import Json, SlideTraces
 
 QUERY: Json = {"kind": "text", "text": "clear cell carcinoma", "without": None, "patient_id": None}
 VALUES = st.recursive(
@@ -66,7 +67,7 @@ def test_regions_are_judged_beside_their_slide(store: FeedbackStore) -> None:
     store.take_back("one", query, "s9", "ann")
     assert store.list_for_query("one", key) == (part, last)
     store.take_back("one", query, "s9", "ann", field)
-    assert store.forget_slide("one", "s9") == 1
+    assert store.forget_slide("one", SlideTraces("s9")) == 1
     assert store.list_for_query("one", key) == ()
 
 
@@ -169,7 +170,7 @@ def test_of_a_removed_slide_neither_judgements_nor_queries_stay(tmp_path: Path) 
         store.judge("one", query, slide_id, True, "ann")
     store.judge("other", like, "s1", True, "ann")
     assert store.list_slides("one") == {"s1", "s2", "s3"}
-    assert store.forget_slide("one", "s1", "Clear cell carcinoma.") == 3
+    assert store.forget_slide("one", SlideTraces("s1", "Clear cell carcinoma.")) == 3
     assert store.list_slides("one") == {"s2"}
     assert store.list_slides("other") == {"s1"}
     store.judge("one", {"kind": "group", "slides": [{"slide_id": "s7"}]}, "s2", True, "ann")

@@ -49,6 +49,19 @@ def test_what_older_versions_kept_raw_is_cleaned_at_the_start(tmp_path: Path) ->
     assert WORD in (slide.report or "")
 
 
+def test_nobody_waits_behind_all_that_somebody_else_has_begun(state: State) -> None:
+    clock = iter(range(1, 1000))
+    jobs = JobStore(state, lambda: float(next(clock)))
+    for name in ("ann 1", "ann 2", "ann 3", "ben 1", "ann 4", "ben 2"):
+        jobs.add("worklist", name, name[:3])
+    order = []
+    for _ in range(6):
+        job = jobs.claim("worklist")
+        assert job
+        order.append(job.archive)
+    assert order == ["ann 1", "ben 1", "ann 2", "ben 2", "ann 3", "ann 4"]
+
+
 def test_of_a_removed_slide_jobs_say_nothing_any_more(state: State) -> None:
     jobs = JobStore(state)
     job = jobs.add("index", "work", "ann")

@@ -24,6 +24,7 @@ from histoseek.search.queries import ArchivedSlide, SlideFile
 from histoseek.search.worklist import NearestSlide, WorklistOptions, WorklistRow, list_columns, to_cells
 from histoseek.server.errors import NotFound
 from histoseek.server.state.database import State
+from histoseek.server.state.slide_traces import SlideTraces
 from histoseek.server.state.worklists import KEPT_S, MAX_WORKLISTS, ListedSlide, WorklistStore, WorklistTask
 
 A, B = "SIM-0000-00", "SIM-0001-00"
@@ -108,6 +109,9 @@ def clock() -> Time:
     return Time()
 
 
+UPLOAD = "0123456789abcdef" * 2
+
+
 @pytest.fixture
 def store(tmp_path: Path, clock: Time) -> Iterator[WorklistStore]:
     state = State(tmp_path / "state")
@@ -148,12 +152,25 @@ def test_removed_slides_are_forgotten(store: WorklistStore) -> None:
     store.put_row(key, 1, WorklistRow(B, B, nearest=near))
     assert store.list_slides("kidney") == {A, B, "c", "d"}
     assert store.count(key) == (1, 3)
-    store.forget_slide("lung", A)
+    store.forget_slide("lung", SlideTraces(A))
     assert store.list_slides("kidney") == {A, B, "c", "d"}
-    store.forget_slide("kidney", A)
+    store.forget_slide("kidney", SlideTraces(A))
     assert store.list_slides("kidney") == {B, "c", "d"}
     store.put_row(key, 0, WorklistRow(A, A))
     assert A not in store.list_slides("kidney")
+
+
+def test_what_else_names_a_removed_slide_goes(store: WorklistStore) -> None:
+    named = WorklistTask(3, "diagnosis", 0, f"NOT slide_id = '{A}'")
+    filtered = store.add("ann", "kidney", "others", "2", named, [ListedSlide(B, None)]).worklist_id
+    uploaded = store.add("ann", "kidney", "mine", "3", TASK, [ListedSlide(None, UPLOAD), ListedSlide(B, None)])
+    store.put_row(uploaded.worklist_id, 0, WorklistRow("a.svs", None))
+    assert store.list_slides("kidney") == {A, B}
+    store.forget_slide("kidney", SlideTraces(A))
+    with pytest.raises(NotFound):
+        store.get("ann", filtered)
+    store.forget_upload(UPLOAD)
+    assert store.count(uploaded.worklist_id) == (0, 1)
 
 
 def ended(client: Client, info: WorklistInfo) -> Worklist:

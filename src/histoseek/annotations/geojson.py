@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from histoseek.annotations.shapes import Shape, make_coordinates, measure_shape, parse_shape
 from histoseek.errors import InputError
 from histoseek.geometry import UmPerPx
+from histoseek.unicode import is_text
 
 MAX_FEATURES = 2000
 """Of one file or request."""
@@ -150,7 +151,7 @@ def _parse_colour(value: object, where: str) -> Colour | None:
 def _parse_text(value: object, what: str, most: int, where: str) -> str:
     if value is None:
         return ""
-    if not isinstance(value, str):
+    if not isinstance(value, str) or not is_text(value):
         raise InputError(where, f"its {what} is no text", "Export it as GeoJSON again")
     if len(value) > most:
         raise InputError(where, f"its {what} is longer than {most} characters", "Shorten it")

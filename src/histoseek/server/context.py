@@ -56,6 +56,10 @@ _MAX_TILES = 2000
 """Requests for tiles that wait: as many as there are connections, twice."""
 
 _FIRST_WORD = "carcinoma"
+
+_MAX_FIGURES = 50
+"""Figures that wait: one is drawn at a time, as a large one takes a core for seconds."""
+
 _MAX_UPLOAD_QUERIES = 8
 """Queries that wait for uploads to be encoded: only the sandbox is at work then."""
 
@@ -72,6 +76,7 @@ class Context:
     search_queue: WorkQueue
     upload_queue: WorkQueue
     tile_queue: WorkQueue
+    figure_queue: WorkQueue
     answers: AnswerMemory
     images: SlideImages
     tiles: TileService
@@ -98,8 +103,7 @@ class Context:
         """Open what the settings name; raises ConfigurationError, ArchiveNotFound, DamagedArchive."""
         metrics = Metrics(settings.metrics_folder if settings.workers > 1 else None)
         state = State.from_settings(settings)
-        limits = settings.limits
-        archives = ArchiveRegistry(settings.archives)
+        limits, archives = settings.limits, ArchiveRegistry(settings.archives)
         jobs = JobStore(state)
         uploads = UploadedSlides.create(settings, metrics)
         kept_slides = KeptSlides.below(settings.import_folder, state, jobs, archives)
@@ -113,6 +117,7 @@ class Context:
             search_queue=search_queue,
             upload_queue=WorkQueue("query", _MAX_UPLOAD_QUERIES, limits.search_s),
             tile_queue=WorkQueue("tile", _TILE_THREADS, limits.search_s, limits.search_s, max_waiting=_MAX_TILES),
+            figure_queue=WorkQueue("figure", 1, limits.search_s, limits.search_s, max_waiting=_MAX_FIGURES),
             answers=AnswerMemory(_ANSWERS_MB * 2**20),
             images=SlideImages(),
             tiles=TileService(_OPEN_SLIDES, _TILE_CACHE_MB),

@@ -48,6 +48,8 @@ _STATUS: Sequence[tuple[type[HistoseekError], int]] = (
     (OutOfTime, 503),
 )
 _MAX_FAULTS = 5
+_MAX_DEPTH = 8
+_MAX_PART_LENGTH = 100
 
 PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
     code: {"model": Problem, "description": text}
@@ -128,11 +130,15 @@ def _handle_known_error(request: Request, error: Exception) -> Any:
 def _handle_invalid_request(request: Request, error: Exception) -> Any:
     if not isinstance(error, RequestValidationError):
         raise error
-    faults = [
-        f"{'.'.join(str(part) for part in fault['loc'][1:]) or 'body'}: {fault['msg']}" for fault in error.errors()
-    ]
+    faults = [f"{_name_place(fault['loc'])}: {fault['msg']}" for fault in error.errors()]
     more = f"; and {len(faults) - _MAX_FAULTS} more" if len(faults) > _MAX_FAULTS else ""
     return make_problem_response(request, "InvalidRequest", 422, "; ".join(faults[:_MAX_FAULTS]) + more)
+
+
+def _name_place(place: Sequence[str | int]) -> str:
+    """Where a fault is, from the body's fields on; of what is nested deeply only the beginning."""
+    parts = [str(part)[:_MAX_PART_LENGTH] for part in place[1 : _MAX_DEPTH + 1]]
+    return ".".join([*parts, *(["..."] if len(place) > _MAX_DEPTH + 1 else [])]) or "body"
 
 
 def _handle_http_error(request: Request, error: Exception) -> Any:

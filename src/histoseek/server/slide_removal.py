@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from histoseek.archive.erasure.tombstones import read_tombstones
+from histoseek.archive.filters.expression import compare
 from histoseek.archive.schema import SlideRecord
 from histoseek.errors import ArchiveError
 from histoseek.server.answers import AnswerMemory
@@ -20,6 +21,7 @@ from histoseek.server.state.collections import CollectionStore
 from histoseek.server.state.database import State
 from histoseek.server.state.feedback import FeedbackStore
 from histoseek.server.state.saved_searches import SavedSearchStore
+from histoseek.server.state.slide_traces import SlideTraces
 from histoseek.server.state.worklists import WorklistStore
 from histoseek.server.tiles.service import TileService
 from histoseek.server.uploads.kept_slides import KeptSlides, find_upload_id
@@ -110,15 +112,12 @@ class SlideRemoval:
         """Delete all copies of a removed slide; those of its file in the import folder only where nobody needs them."""
         for upload_id in self.uploads.delete_content(record.file_fingerprint):
             self.annotations.forget_slide(OF_UPLOADS, upload_id)
+            self.worklists.forget_upload(upload_id)
         self.kept_slides.release([upload_id for upload_id in [find_upload_id(record.uri)] if upload_id])
         for source in self.images.forget_removed(entry):
             self.tiles.forget(source)
         self.maps.remove_outdated([entry])
-        self.collections.forget_slide(entry.name, record.slide_id)
-        self.annotations.forget_slide(entry.name, record.slide_id)
-        self.feedback.forget_slide(entry.name, record.slide_id, record.report)
-        self.saved_searches.forget_slide(entry.name, record.slide_id, record.report)
-        self.worklists.forget_slide(entry.name, record.slide_id)
+        self._forget_in_stores(entry.name, _find_traces(entry, record))
         self.jobs.forget_slide(entry.name, _list_names(record))
         self.state.erase_deleted()
 
@@ -136,11 +135,16 @@ class SlideRemoval:
         named = {slide_id for store in stores for slide_id in store.list_slides(entry.name)}
         removed = entry.list_missing([slide_id for slide_id in named if tombstones.has_name(slide_id)])
         for slide_id in removed:
-            for store in stores:
-                store.forget_slide(entry.name, slide_id)
+            self._forget_in_stores(entry.name, SlideTraces(slide_id))
             self.jobs.forget_slide(entry.name, {slide_id})
         if removed:
             self.state.erase_deleted()
+
+    def _forget_in_stores(self, archive: str, traces: SlideTraces) -> None:
+        for lists in (self.collections, self.annotations):
+            lists.forget_slide(archive, traces.slide_id)
+        for questions in (self.feedback, self.saved_searches, self.worklists):
+            questions.forget_slide(archive, traces)
 
     def _sweep_regularly(self, shutdown: threading.Event) -> None:
         while not shutdown.is_set():
@@ -150,6 +154,14 @@ class SlideRemoval:
                 # What can't be read now, or is closed as the server ends, stays until the next time.
                 log.warning("copies of removed slides can't be looked for (%s)", type(error).__name__)
             shutdown.wait(_SWEPT_EVERY_S)
+
+
+def _find_traces(entry: ArchiveEntry, record: SlideRecord) -> SlideTraces:
+    """What tells of a slide that the archive has no longer."""
+    groups = [(column, getattr(record, column)) for column in ("case_id", "patient_id")]
+    gone = (name for column, name in groups if name and not entry.archive.records(compare(column, "=", name), limit=1))
+    files = _list_names(record) - {record.slide_id}
+    return SlideTraces(record.slide_id, record.report or "", files, frozenset(gone))
 
 
 def _list_names(record: SlideRecord) -> frozenset[str]:

@@ -7,14 +7,20 @@ from pathlib import Path
 from fastapi import FastAPI
 from fastapi.responses import FileResponse, HTMLResponse
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
+
+from histoseek.unicode import is_text
 
 STATIC = Path(__file__).parent / "static"
 _IMMUTABLE = "public, max-age=31536000, immutable"
 _SUFFIXES = {"br": ".br", "gzip": ".gz"}
 """Of compressed files, by their codings, the smallest first."""
+
+_LONGEST_PATH = 200
+"""Of a file of the page; file systems refuse to look for longer ones."""
 
 _NOT_BUILT = (
     "<!doctype html><html lang=en><title>histoseek</title><h1>The page is not built</h1>"
@@ -26,6 +32,8 @@ class _Assets(StaticFiles):
     """Files whose names change with their content, as the build has compressed them where a browser takes that."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
+        if not is_text(path) or "\0" in path or len(path) > _LONGEST_PATH:
+            raise HTTPException(404)
         coding = self._choose_coding(path, Headers(scope=scope).get("accept-encoding", ""))
         response = await super().get_response(path + _SUFFIXES.get(coding, ""), scope)
         response.headers.add_vary_header("Accept-Encoding")

@@ -105,3 +105,21 @@ def test_a_plan_has_each_file_in_one_place(names: list[str]) -> None:
     reports = {number for slide in plan.slides for number in slide.reports} | set(plan.reports)
     left = [one.file for one in plan.passed_over]
     assert sorted([*taken, *reports, *left]) == list(range(len(names)))
+
+
+def test_reports_find_their_slides_among_thousands() -> None:
+    names = ["C1.svs", "C1-a.svs", "c1_B.svs", "C10.svs", "C2.svs", "C2-x.svs", "x.svs"]
+    reports = ["C1.pdf", "c2 - x - final.txt", "C10_report.pdf", "C.pdf", "x.pdf", "X.txt", "C1-a-b.pdf"]
+    files = [OfferedFile(name) for name in (*names, *reports)]
+    plan = plan_uploads(files)
+    found = {slide.name: [files[number].name for number in slide.reports] for slide in plan.slides}
+    assert found == {
+        "C1.svs": ["C1.pdf"],
+        "C1-a.svs": ["C1-a-b.pdf"],
+        "c1_B.svs": [],
+        "C10.svs": ["C10_report.pdf"],
+        "C2.svs": ["c2 - x - final.txt"],
+        "C2-x.svs": [],
+        "x.svs": ["x.pdf", "X.txt"],
+    }
+    assert [files[number].name for number in plan.reports] == ["C.pdf"]

@@ -73,9 +73,13 @@ def find_import_file(folder: Path, name: str) -> Path:
     parts = PurePosixPath(name).parts
     is_odd = not parts or name.startswith("/") or "\\" in name or "\0" in name or ".." in parts or parts[0] == KEPT
     path = folder.absolute()
-    for part in () if is_odd else parts:
-        path /= part
-        is_odd = is_odd or path.is_symlink() or part.startswith(".")
-    if is_odd or path.suffix.lower() not in SUFFIXES or not path.is_file():
+    try:
+        for part in () if is_odd else parts:
+            path /= part
+            is_odd = is_odd or path.is_symlink() or part.startswith(".")
+        is_odd = is_odd or path.suffix.lower() not in SUFFIXES or not path.is_file()
+    except OSError:  # a name that is longer than any the disk knows
+        is_odd = True
+    if is_odd:
         raise InputError(name[:200], "is no slide of the import folder", "GET .../import lists them")
     return path

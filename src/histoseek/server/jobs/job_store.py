@@ -171,7 +171,8 @@ class JobStore:
         return [_parse_job(row) for row in rows]
 
     def claim(self, kind: JobKind) -> StoredJob | None:
-        """Take the oldest waiting job for this process, of those that write to an archive one at a time.
+        """Take a waiting job for this process, of those that write to an archive one at a time: the oldest of the owner
+        whose turn was longest ago, so that nobody waits behind all that somebody else has begun.
 
         Jobs that nobody has worked on for a minute are waiting again.
         """
@@ -183,7 +184,9 @@ class JobStore:
             row = connection.execute(
                 "SELECT job_id FROM jobs AS one WHERE state = 'waiting' AND kind = ? AND NOT EXISTS"
                 " (SELECT 1 FROM jobs AS other WHERE other.state = 'running' AND other.kind IN ('index', 'erase')"
-                " AND other.archive = one.archive AND one.kind IN ('index', 'erase')) ORDER BY created LIMIT 1",
+                " AND other.archive = one.archive AND one.kind IN ('index', 'erase'))"
+                " ORDER BY coalesce((SELECT max(begun.started) FROM jobs AS begun"
+                " WHERE begun.owner = one.owner AND begun.kind = one.kind), 0), created LIMIT 1",
                 (kind,),
             ).fetchone()
             if row is None:

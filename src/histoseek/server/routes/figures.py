@@ -12,10 +12,13 @@ from histoseek.errors import InputError
 from histoseek.geometry import Rect
 from histoseek.rest.figures import FigureOptions
 from histoseek.search.scope.titles import make_title
+from histoseek.server.archives.registry import ArchiveEntry
+from histoseek.server.context import Context
 from histoseek.server.http.dependencies import EntryInPath, InContext, Searcher, SlideIdInPath
 from histoseek.server.http.downloads import make_file_name
 from histoseek.server.routes.image_responses import PngResponse
 from histoseek.server.routes.uploads import UploadIdInPath
+from histoseek.server.security.access import Caller
 from histoseek.server.state.annotations import OF_UPLOADS, AnnotatedSlide, StoredAnnotation
 from histoseek.viewing.appearance import Appearance
 from histoseek.viewing.figure import FIGURE_PX, FigureSpec, Viewport, encode_png, list_in_view
@@ -33,10 +36,22 @@ Options = Annotated[FigureOptions, Query()]
 
 
 @router.get("/archives/{archive}/slides/{slide_id:path}/figure", response_class=PngResponse, responses=_FILES)
-def draw_figure(
+async def draw_figure(
     context: InContext, caller: Searcher, entry: EntryInPath, slide_id: SlideIdInPath, options: Options
 ) -> Response:
     """A view of a slide as a picture."""
+    return await context.figure_queue.run(lambda: _draw(context, caller, entry, slide_id, options))
+
+
+@router.get("/uploads/{upload_id}/figure", response_class=PngResponse, responses=_FILES)
+async def draw_upload_figure(
+    context: InContext, caller: Searcher, upload_id: UploadIdInPath, options: Options
+) -> Response:
+    """A view of an upload as a picture."""
+    return await context.figure_queue.run(lambda: _draw_upload(context, caller, upload_id, options))
+
+
+def _draw(context: Context, caller: Caller, entry: ArchiveEntry, slide_id: str, options: FigureOptions) -> Response:
     record, image = entry.get_record(slide_id), context.images.find(entry, slide_id)
     slide = AnnotatedSlide(entry.name, slide_id)
     annotations = context.annotations.list(caller.name, slide) if options.annotations else ()
@@ -45,9 +60,7 @@ def draw_figure(
     return _respond(encode_png(context.tiles.draw_figure(image.source, spec)), title)
 
 
-@router.get("/uploads/{upload_id}/figure", response_class=PngResponse, responses=_FILES)
-def draw_upload_figure(context: InContext, caller: Searcher, upload_id: UploadIdInPath, options: Options) -> Response:
-    """A view of an upload as a picture."""
+def _draw_upload(context: Context, caller: Caller, upload_id: str, options: FigureOptions) -> Response:
     upload = context.uploads.get(upload_id, caller.name)
     slide = AnnotatedSlide(OF_UPLOADS, upload_id)
     annotations = context.annotations.list(caller.name, slide) if options.annotations else ()

@@ -31,8 +31,10 @@ from histoseek.server.http.dependencies import InContext, Reader, Searcher
 from histoseek.server.http.requests import list_query_slides
 from histoseek.server.http.responses import to_slide
 from histoseek.server.http.search_requests import parse_search_query, to_options, to_where
-from histoseek.server.state.feedback import Json, remove_identifiers
+from histoseek.server.state.clean_texts import require_few
+from histoseek.server.state.feedback import remove_identifiers
 from histoseek.server.state.saved_searches import StoredSearch
+from histoseek.server.state.slide_traces import Json
 
 router = APIRouter(prefix="/saved-searches", tags=["saved searches"])
 
@@ -126,7 +128,8 @@ def _clean_query(entry: ArchiveEntry, query: rest.Query) -> Json:
 
 
 def _refuse_names(*texts: str | None) -> None:
-    spans = [span for text in texts if text for span in deidentify(text).spans]
+    written = require_few({text for text in texts if text}, "saved search")
+    spans = [span for text in written for span in deidentify(text).spans]
     if any(span.kind == IdentifierKind.NAME for span in spans):
         raise InputError("saved search", "its filter names a person", "Filter by pseudonyms")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
@@ -20,6 +21,7 @@ from histoseek.rest.archives import (
 )
 from histoseek.rest.base import Page
 from histoseek.search.scope.listing import list_by_id
+from histoseek.server.archives.images import SlideImage
 from histoseek.server.archives.registry import ArchiveEntry
 from histoseek.server.context import Context
 from histoseek.server.http.dependencies import EntryInPath, InContext, Reader, SlideIdInPath, Viewer, Writer
@@ -92,18 +94,19 @@ def get_report(caller: Reader, entry: EntryInPath, slide_id: SlideIdInPath) -> R
 
 
 @router.get("/{slide_id:path}/thumbnail", response_class=JpegResponse, responses=UNCHANGED)
-def get_thumbnail(
+async def get_thumbnail(
     request: Request, context: InContext, caller: Viewer, entry: EntryInPath, slide_id: SlideIdInPath, px: Edge = 256
 ) -> Response:
     """A thumbnail of the whole slide."""
-    image, tiles = context.images.find(entry, slide_id), context.tiles
-    return respond_with_picture(
-        request, tiles.compute_etag(image.source), lambda: tiles.make_thumbnail(image.source, px)
-    )
+
+    def make(image: SlideImage) -> bytes:
+        return context.tiles.make_thumbnail(image.source, px)
+
+    return await _respond(context, request, entry, slide_id, make)
 
 
 @router.get("/{slide_id:path}/region", response_class=JpegResponse, responses=UNCHANGED)
-def get_region(
+async def get_region(
     request: Request,
     context: InContext,
     caller: Viewer,
@@ -114,11 +117,24 @@ def get_region(
     um_per_px: PictureScale = None,
 ) -> Response:
     """A picture of a region, never magnified; white where the region reaches beyond the slide."""
-    image, tiles = context.images.find(entry, slide_id), context.tiles
-    picture = RegionPicture.create(region, px, um_per_px, image.spacing_um_per_px)
-    return respond_with_picture(
-        request, tiles.compute_etag(image.source), lambda: tiles.make_region(image.source, picture)
-    )
+
+    def make(image: SlideImage) -> bytes:
+        picture = RegionPicture.create(region, px, um_per_px, image.spacing_um_per_px)
+        return context.tiles.make_region(image.source, picture)
+
+    return await _respond(context, request, entry, slide_id, make)
+
+
+async def _respond(
+    context: Context, request: Request, entry: ArchiveEntry, slide_id: str, make: Callable[[SlideImage], bytes]
+) -> Response:
+    """A picture of a slide, made when its turn comes: who waits takes no thread from others."""
+
+    def respond() -> Response:
+        image = context.images.find(entry, slide_id)
+        return respond_with_picture(request, context.tiles.compute_etag(image.source), lambda: make(image))
+
+    return await context.tile_queue.run(respond)
 
 
 @router.get("/{slide_id:path}/image")
@@ -136,7 +152,7 @@ def get_dzi(context: InContext, caller: Viewer, entry: EntryInPath, slide_id: Sl
 
 
 @router.get("/{slide_id:path}/image_files/{level}/{column}_{row}.jpg", response_class=JpegResponse, responses=UNCHANGED)
-def get_tile(
+async def get_tile(
     request: Request,
     context: InContext,
     caller: Viewer,
@@ -148,10 +164,11 @@ def get_tile(
     stain: StainInQuery = None,
 ) -> Response:
     """One Deep Zoom tile."""
-    image, tiles = context.images.find(entry, slide_id), context.tiles
-    return respond_with_picture(
-        request, tiles.compute_etag(image.source), lambda: context.make_tile(image.source, level, column, row, stain)
-    )
+
+    def make(image: SlideImage) -> bytes:
+        return context.make_tile(image.source, level, column, row, stain)
+
+    return await _respond(context, request, entry, slide_id, make)
 
 
 @router.get("/{slide_id:path}")

@@ -8,17 +8,20 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import lru_cache
 
 from histoseek.annotations.geojson import Annotation, make_feature, parse_feature
 from histoseek.errors import InputError
 from histoseek.server.clock import Clock, to_datetime
 from histoseek.server.errors import Conflict, NotFound
+from histoseek.server.state.clean_texts import clean_texts
 from histoseek.server.state.database import State
 from histoseek.server.state.engine import Row, Transaction
 
 MAX_OF_SLIDE = 2000
 """Annotations that one owner has on a slide."""
+
+MAX_OF_OWNER = 50_000
+"""Annotations that one owner has on all slides together."""
 
 MAX_VERTICES_OF_SLIDE = 200_000
 """Of one owner's annotations on a slide."""
@@ -84,8 +87,8 @@ class AnnotationStore:
         now = self._clock()
         # A microsecond between each keeps those of a file in its order.
         rows = [
-            _make_row(owner, slide, _remove_identifiers(one), is_shared, now + place * 1e-6)
-            for place, one in enumerate(annotations)
+            _make_row(owner, slide, one, is_shared, now + place * 1e-6)
+            for place, one in enumerate(_remove_identifiers(annotations))
         ]
         with self._state.open_transaction() as connection:
             _check_room(connection, owner, slide, len(rows), sum(one.shape.vertex_count for one in annotations))
@@ -111,7 +114,7 @@ class AnnotationStore:
         Raises NotFound, also for another's; InputError as `add` does; Conflict when it was changed since that version.
         """
         before = self._get(owner, slide, annotation_id)
-        clean, growth = _remove_identifiers(annotation, before.annotation), annotation.shape.vertex_count
+        (clean,), growth = _remove_identifiers([annotation], before.annotation), annotation.shape.vertex_count
         with self._state.open_transaction() as connection:
             _check_room(connection, owner, slide, 0, growth - before.annotation.shape.vertex_count)
             cursor = connection.execute(
@@ -165,12 +168,13 @@ def _check_room(connection: Transaction, owner: str, slide: AnnotatedSlide, more
         "SELECT count(*), coalesce(sum(vertices), 0) FROM annotations WHERE archive = ? AND slide_id = ? AND owner = ?",
         (slide.archive, slide.slide_id, owner),
     ).fetchone()
-    (everywhere,) = connection.execute(
-        "SELECT coalesce(sum(vertices), 0) FROM annotations WHERE owner = ?", (owner,)
+    count_everywhere, everywhere = connection.execute(
+        "SELECT count(*), coalesce(sum(vertices), 0) FROM annotations WHERE owner = ?", (owner,)
     ).fetchone()
     limits = (
         (count + more, MAX_OF_SLIDE, "annotations on this slide"),
         (here + more_vertices, MAX_VERTICES_OF_SLIDE, "vertices on this slide"),
+        (count_everywhere + more, MAX_OF_OWNER, "annotations on all slides"),
         (everywhere + more_vertices, MAX_VERTICES_OF_OWNER, "vertices on all slides"),
     )
     for wanted, most, what in limits:
@@ -201,22 +205,12 @@ def _parse_row(row: Row) -> StoredAnnotation:
     )
 
 
-def _remove_identifiers(annotation: Annotation, present: Annotation | None = None) -> Annotation:
-    """The annotation with placeholders for persons in what was written; present: what is stored already."""
+def _remove_identifiers(annotations: Sequence[Annotation], present: Annotation | None = None) -> list[Annotation]:
+    """The annotations with placeholders for persons in what was written; present: what is stored already."""
     known = {present.label, present.name, present.note} if present else set()
-
-    def clean(text: str) -> str:
-        return text if not text or text in known else _deidentify(text)
-
-    return replace(annotation, label=clean(annotation.label), name=clean(annotation.name), note=clean(annotation.note))
-
-
-@lru_cache(maxsize=64)
-def _deidentify(text: str) -> str:
-    """Files of annotations say the same of many shapes."""
-    from histoseek.reports.privacy.deidentify import deidentify
-
-    return deidentify(text).text
+    written = {text for one in annotations for text in (one.label, one.name, one.note)} - known
+    clean = {text: text for text in known} | dict(clean_texts(written, "annotations"))
+    return [replace(one, label=clean[one.label], name=clean[one.name], note=clean[one.note]) for one in annotations]
 
 
 def _make_not_found() -> NotFound:

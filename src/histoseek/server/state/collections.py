@@ -11,6 +11,7 @@ from datetime import datetime
 from histoseek.errors import InputError
 from histoseek.server.clock import Clock, to_datetime
 from histoseek.server.errors import Conflict, Forbidden, NotFound
+from histoseek.server.state.clean_texts import clean_texts
 from histoseek.server.state.collection_shares import (
     EVERYBODY,
     LEFT,
@@ -279,15 +280,9 @@ def _remove_identifiers(
     name: str, items: Sequence[NewItem], present: Mapping[tuple[str, str], str]
 ) -> tuple[str, list[NewItem]]:
     """Name and items with placeholders for persons in what was written; present: notes that are stored already."""
-    from histoseek.reports.privacy.deidentify import deidentify
-
-    clean = [
-        replace(item, note=deidentify(item.note).text)
-        if item.note and item.note != present.get((item.archive, item.slide_id))
-        else item
-        for item in items
-    ]
-    return deidentify(name).text, clean
+    new = {item: item.note != present.get((item.archive, item.slide_id)) for item in items}
+    clean = clean_texts([name, *(item.note for item, is_new in new.items() if is_new)], "collection")
+    return clean[name], [replace(item, note=clean[item.note]) if is_new else item for item, is_new in new.items()]
 
 
 def _make_not_found() -> NotFound:

@@ -7,7 +7,7 @@ import hmac
 import json
 import time
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,9 +15,7 @@ from histoseek.errors import InputError
 from histoseek.geometry import Rect
 from histoseek.server.clock import Clock, to_datetime
 from histoseek.server.state.database import State
-
-Json = str | int | float | bool | None | Sequence["Json"] | Mapping[str, "Json"]
-"""What JSON can hold."""
+from histoseek.server.state.slide_traces import Json, SlideTraces, list_question_slides
 
 MAX_JUDGEMENTS = 20_000
 """Of one judge."""
@@ -100,21 +98,20 @@ class FeedbackStore:
             "SELECT query FROM judged_queries WHERE query_key IN (SELECT query_key FROM judgements WHERE archive = ?)",
             (archive,),
         )
-        query_slides = (slide_id for row in queries for slide_id in list_query_slides(json.loads(row["query"])))
+        query_slides = (slide_id for row in queries for slide_id in list_question_slides(json.loads(row["query"])))
         return frozenset([*(row["slide_id"] for row in rows), *query_slides])
 
-    def forget_slide(self, archive: str, slide_id: str, report: str | None = None) -> int:
-        """Forget all judgements of a slide, and queries with it or its report; how many judgements."""
-        text = " ".join((report or "").split())
+    def forget_slide(self, archive: str, traces: SlideTraces) -> int:
+        """Forget all judgements of a slide, and queries that tell of it; how many judgements."""
         with self._state.open_transaction() as connection:
             rows = connection.execute(
                 "SELECT query_key, query FROM judged_queries WHERE query_key IN"
                 " (SELECT query_key FROM judgements WHERE archive = ?)",
                 (archive,),
             ).fetchall()
-            keys = [row["query_key"] for row in rows if names_slide(json.loads(row["query"]), slide_id, text)]
+            keys = [row["query_key"] for row in rows if traces.are_in(json.loads(row["query"]))]
             forgotten = connection.execute(
-                "DELETE FROM judgements WHERE archive = ? AND slide_id = ?", (archive, slide_id)
+                "DELETE FROM judgements WHERE archive = ? AND slide_id = ?", (archive, traces.slide_id)
             ).rowcount
             for key in keys:
                 forgotten += connection.execute(
@@ -166,27 +163,6 @@ def remove_identifiers(query: Json) -> Json:
     if isinstance(query, Sequence):
         return [remove_identifiers(value) for value in query]
     return query
-
-
-def names_slide(query: Json, slide_id: str, report: str) -> bool:
-    """Whether a query is made of a slide, or of the text of its report."""
-    if isinstance(query, Mapping):
-        is_slide = query.get("slide_id") == slide_id
-        return is_slide or any(names_slide(value, slide_id, report) for value in query.values())
-    if isinstance(query, str):
-        return bool(report) and " ".join(query.split()) == report
-    return isinstance(query, Sequence) and any(names_slide(value, slide_id, report) for value in query)
-
-
-def list_query_slides(query: Json) -> Iterator[str]:
-    """The slides that a query is made of."""
-    if isinstance(query, Mapping):
-        slide_id = query.get("slide_id")
-        if isinstance(slide_id, str):
-            yield slide_id
-    if isinstance(query, Mapping | list):
-        for value in query.values() if isinstance(query, Mapping) else query:
-            yield from list_query_slides(value)
 
 
 def _normalise(query: Json) -> Json:

@@ -18,7 +18,7 @@ from histoseek.archive.remote.postgres.faults import is_passing, translate, tran
 from histoseek.archive.remote.postgres.place import PostgresPlace
 from histoseek.archive.remote.postgres.pool import Connection, Pool
 from histoseek.archive.remote.postgres.schema import make_lock_key
-from histoseek.errors import ConfigurationError
+from histoseek.errors import ConfigurationError, InputError
 from histoseek.server.errors import Overloaded
 from histoseek.server.state.engine import Cursor, SqlValue
 from histoseek.server.state.migrations import Migrations
@@ -229,6 +229,8 @@ def _translate(statement: str) -> tuple[bytes, tuple[int, ...]]:
 
 
 def _name_values(places: Sequence[int], values: Sequence[SqlValue]) -> dict[str, SqlValue]:
+    if any(isinstance(value, str) and "\0" in value for value in values):
+        raise InputError("text", "holds a character that can't be stored", "Leave out NUL")
     # Booleans are numbers in SQLite, and so in the tables.
     return {f"v{place}": int(value) if isinstance(value := values[place], bool) else value for place in set(places)}
 

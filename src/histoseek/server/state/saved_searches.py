@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,7 +14,7 @@ from histoseek.server.clock import Clock, to_datetime
 from histoseek.server.errors import NotFound
 from histoseek.server.state.database import State
 from histoseek.server.state.engine import Row, Transaction
-from histoseek.server.state.feedback import Json, list_query_slides, names_slide
+from histoseek.server.state.slide_traces import Json, SlideTraces, list_question_slides
 
 MAX_SAVED = 100
 MAX_NAME_LENGTH = 200
@@ -117,18 +117,17 @@ class SavedSearchStore:
         rows = self._state.read("SELECT question, shown FROM saved_searches WHERE archive = ?", (archive,))
         return frozenset(slide_id for row in rows for slide_id in _list_named(row))
 
-    def forget_slide(self, archive: str, slide_id: str, report: str | None = None) -> None:
-        """Delete the searches with a slide or its report, and take it out of what others judged or have seen."""
-        text = " ".join((report or "").split())
+    def forget_slide(self, archive: str, traces: SlideTraces) -> None:
+        """Delete the searches that tell of a slide, and take it out of what others judged or have seen."""
         with self._state.open_transaction() as connection:
             statement = "SELECT search_id, question, shown FROM saved_searches WHERE archive = ?"
             for row in connection.execute(statement, (archive,)).fetchall():
-                _forget(connection, row, slide_id, text)
+                _forget(connection, row, traces)
 
 
-def _forget(connection: Transaction, row: Row, slide_id: str, report: str) -> None:
-    question, shown = json.loads(row["question"]), json.loads(row["shown"])
-    if names_slide(question, slide_id, report) or _filters_slide(question, slide_id):
+def _forget(connection: Transaction, row: Row, traces: SlideTraces) -> None:
+    question, shown, slide_id = json.loads(row["question"]), json.loads(row["shown"]), traces.slide_id
+    if traces.are_in(question):
         connection.execute("DELETE FROM saved_searches WHERE search_id = ?", (row["search_id"],))
         return
     marks = (question.get("search") or {}).get("marks") or {}
@@ -142,26 +141,9 @@ def _forget(connection: Transaction, row: Row, slide_id: str, report: str) -> No
     )
 
 
-def _filters_slide(question: Mapping[str, Json], slide_id: str) -> bool:
-    """Whether a condition names a slide."""
-    quoted = "'" + slide_id.replace("'", "''") + "'"
-    conditions = [part for part in question.values() if isinstance(part, Mapping)]
-    return any(quoted in str(condition.get("where") or "") for condition in conditions) or any(
-        slide_id in values for condition in conditions for values in _list_filter_values(condition)
-    )
-
-
-def _list_filter_values(condition: Mapping[str, Json]) -> Iterator[Sequence[Json]]:
-    filters = condition.get("filters")
-    for chosen in filters if isinstance(filters, list) else ():
-        if isinstance(chosen, Mapping) and chosen.get("field") == "slide_id":
-            values = chosen.get("values")
-            yield values if isinstance(values, list) else ()
-
-
 def _list_named(row: Row) -> Iterator[str]:
     question = json.loads(row["question"])
-    yield from list_query_slides(question)
+    yield from list_question_slides(question)
     yield from json.loads(row["shown"])
     marks = (question.get("search") or {}).get("marks") or {}
     for name in _MARKS:

@@ -14,6 +14,7 @@ from histoseek.server.clock import Clock
 from histoseek.server.errors import NotFound
 from histoseek.server.state.database import State
 from histoseek.server.state.engine import Row, Transaction
+from histoseek.server.state.slide_traces import SlideTraces, list_condition_names
 
 MAX_WORKLISTS = 20
 """Of one owner; the oldest makes room for another."""
@@ -142,11 +143,19 @@ class WorklistStore:
         rows = self._read_of_archive(archive)
         found = [row for each in rows if (row := _parse_found(each["found"]))]
         near = (slide.slide_id for row in found for slide in row.nearest)
-        return frozenset([*(row["slide_id"] for row in rows if row["slide_id"]), *near])
+        tasks = self._state.read("SELECT task FROM worklists WHERE archive = ?", (archive,))
+        named = (name for task in tasks for name in list_condition_names(json.loads(task["task"])))
+        return frozenset([*(row["slide_id"] for row in rows if row["slide_id"]), *near, *named])
 
-    def forget_slide(self, archive: str, slide_id: str) -> None:
-        """Take a slide out of all worklists of its archive: its own rows, and as what was near others."""
+    def forget_slide(self, archive: str, traces: SlideTraces) -> None:
+        """Take a slide out of all worklists of its archive: its own rows, and as what was near others. Worklists whose
+        filter names it go."""
+        slide_id = traces.slide_id
         with self._state.open_transaction() as connection:
+            statement = "SELECT worklist_id, task FROM worklists WHERE archive = ?"
+            for each in connection.execute(statement, (archive,)).fetchall():
+                if traces.are_in(json.loads(each["task"])):
+                    connection.execute("DELETE FROM worklists WHERE worklist_id = ?", (each["worklist_id"],))
             for each in self._read_of_archive(archive):
                 key = (each["worklist_id"], each["place"])
                 if each["slide_id"] == slide_id:
@@ -158,6 +167,11 @@ class WorklistStore:
                     content = json.dumps({**found, "nearest": rest})
                     statement = "UPDATE worklist_slides SET found = ? WHERE worklist_id = ? AND place = ?"
                     connection.execute(statement, (content, *key))
+
+    def forget_upload(self, upload_id: str) -> None:
+        """Take an upload out of all worklists, with the name of its file."""
+        with self._state.open_transaction() as connection:
+            connection.execute("DELETE FROM worklist_slides WHERE upload_id = ?", (upload_id,))
 
     def _find(self, condition: str, *values: str) -> StoredWorklist:
         rows = self._state.read(f"SELECT * FROM worklists WHERE {condition} AND expires > ?", (*values, self._clock()))

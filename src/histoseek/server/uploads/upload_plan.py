@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import PurePosixPath
 
 from histoseek.errors import InputError
@@ -77,16 +79,17 @@ def plan_uploads(files: Sequence[OfferedFile]) -> UploadPlan:
     for number, path in enumerate(sorting.paths):
         _sort_in(sorting, number, path, folders)
     slides = tuple(_list_slides(sorting))
-    stems = [PurePosixPath(slide.name).stem for slide in slides]
-    pairs = {number: _match_report(_get_path(sorting, number).stem, stems) for number in sorting.reports}
-    with_reports = tuple(
-        PlannedSlide(
-            slide.name, slide.files, slide.needs_spacing, tuple(report for report, of in pairs.items() if place in of)
-        )
-        for place, slide in enumerate(slides)
-    )
-    alone = tuple(number for number, of in pairs.items() if not of)
-    return UploadPlan(with_reports, alone, tuple(sorting.passed_over))
+    names = _SlideNames(PurePosixPath(slide.name).stem for slide in slides)
+    reports: list[list[int]] = [[] for _ in slides]
+    alone = []
+    for number in sorting.reports:
+        places = names.find(_get_path(sorting, number).stem)
+        for place in places:
+            reports[place].append(number)
+        if not places:
+            alone.append(number)
+    with_reports = tuple(replace(slide, reports=tuple(own)) for slide, own in zip(slides, reports, strict=True))
+    return UploadPlan(with_reports, tuple(alone), tuple(sorting.passed_over))
 
 
 def _parse_name(name: str) -> PurePosixPath | None:
@@ -145,19 +148,29 @@ def _get_path(sorting: _Sorting, number: int) -> PurePosixPath:
     return path
 
 
-def _match_report(stem: str, slides: Sequence[str]) -> frozenset[int]:
-    """The slides of a report: that of its name, those whose names go on where its own ends, or the longest that it goes
-    on from."""
-    same = frozenset(place for place, slide in enumerate(slides) if slide.casefold() == stem.casefold())
-    longer = frozenset(place for place, slide in enumerate(slides) if _goes_on(slide, stem))
-    shorter = [place for place, slide in enumerate(slides) if _goes_on(stem, slide)]
-    if same or longer:
-        return same or longer
-    if shorter:
-        return frozenset((max(shorter, key=lambda place: len(slides[place])),))
-    return frozenset()
+class _SlideNames:
+    """The names of slides, whatever their case, in order: thousands of reports find theirs among thousands."""
 
+    def __init__(self, stems: Iterable[str]) -> None:
+        self._names = sorted((stem.casefold(), place) for place, stem in enumerate(stems))
+        self._places: dict[str, list[int]] = {}
+        for name, place in self._names:
+            self._places.setdefault(name, []).append(place)
 
-def _goes_on(name: str, beginning: str) -> bool:
-    rest = name[len(beginning) :]
-    return name.casefold().startswith(beginning.casefold()) and bool(_BORDER.match(rest))
+    def find(self, stem: str) -> Sequence[int]:
+        """The slides of a report: that of its name, those whose names go on where its own ends, or the longest that it
+        goes on from."""
+        name = stem.casefold()
+        found = self._places.get(name) or [place for longer, place in self._list_longer(name) if longer != name]
+        if found:
+            return found
+        borders = (border.start() for border in _BORDER.finditer(name))
+        shorter = [name[:end] for end in borders if name[:end] in self._places]
+        return self._places[shorter[-1]][:1] if shorter else ()
+
+    def _list_longer(self, name: str) -> Iterator[tuple[str, int]]:
+        for longer, place in islice(self._names, bisect_left(self._names, (name, 0)), None):
+            if not longer.startswith(name):
+                return
+            if _BORDER.match(longer, len(name)):
+                yield longer, place
