@@ -14,7 +14,7 @@ from histoseek.api import Archive
 from histoseek.archive.schema import MetadataValue, SlideRecord
 from histoseek.errors import BadFilter, InputError
 from histoseek.search.scope.counts import count_facets
-from histoseek.search.scope.fields import FieldFilter, combine_filters
+from histoseek.search.scope.fields import MOST_NAMES, FieldFilter, combine_filters
 from tests.search.typed_archive import COLUMNS, make_typed_archive
 
 
@@ -148,6 +148,14 @@ def test_what_no_column_holds_is_refused(archive: Archive) -> None:
         FieldFilter("metadata", "word", ())
     with pytest.raises(InputError, match="source"):
         FieldFilter("other", "word", ("a",))  # type: ignore[arg-type]
+
+
+def test_names_are_looked_through_for_a_few_texts_at_once(archive: Archive) -> None:
+    texts = tuple(f"name {number}" for number in range(MOST_NAMES))
+    filters = [FieldFilter("name", "name", (text,)) for text in texts]
+    assert having(archive, filters) == []
+    with pytest.raises(InputError, match="at most"):
+        having(archive, [*filters, FieldFilter("name", "name", ("one more",))])
 
 
 def test_what_reports_state_is_filtered_by(archive: Archive) -> None:

@@ -12,9 +12,12 @@ describe("csvText", () => {
     expect(csvText(["a", "b"], [[-0.5, null]])).toBe("\uFEFFa,b\r\n-0.5,\r\n");
   });
 
-  it.each(["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])("takes formulas their force: %j", (text) => {
-    expect(guardFormula(text)).toBe(`'${text}`);
-  });
+  it.each(["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "  =1", "\uFF1D1"])(
+    "takes formulas their force: %j",
+    (text) => {
+      expect(guardFormula(text)).toBe(`'${text}`);
+    },
+  );
 
   it("leaves other text alone", () => {
     expect(guardFormula("carcinoma = likely")).toBe("carcinoma = likely");

@@ -1,8 +1,9 @@
 /** A cell of a table: text, a number, or nothing. */
 export type Cell = string | number | null;
 
-// A spreadsheet takes text that starts with one of these for a formula.
-const FORMULA_START = /^[=+\-@\t\r]/;
+// A spreadsheet takes text that starts with one of these for a formula, also behind blanks; the last four are the
+// full-width forms.
+const FORMULA_START = /^ *[=+\-@\t\r\n\uFF1D\uFF0B\uFF0D\uFF20]/;
 const NEEDS_QUOTES = /[",\r\n]/;
 // Without it spreadsheets take the file for text of an older encoding.
 const BYTE_ORDER_MARK = "\uFEFF";

@@ -18,6 +18,9 @@ from histoseek.reports.index.query import is_fact_field
 from histoseek.search.scope.names import match_names
 from histoseek.search.scope.ranges import MOMENTS, make_range
 
+MOST_NAMES = 50
+"""Texts that names are looked through for at once: each is looked for in all names of the archive."""
+
 Key = tuple[Literal["metadata", "report", "name"], str]
 """A filter's source and field."""
 
@@ -101,6 +104,8 @@ def _make_condition(store: SlideTable, key: Key, filters: Sequence[FieldFilter])
     source, field = key
     values = list(dict.fromkeys(value for choice in filters for value in choice.values))
     if source == "name":
+        if len(values) > MOST_NAMES:
+            raise InputError(f"filter by {field}", f"has {len(values)} texts", f"Give at most {MOST_NAMES} of names")
         return any_of(*(match_names(store, _require_text(field, str(value or ""))) for value in values))
     if source == "report":
         return _match_report(field, values)
