@@ -273,7 +273,7 @@ def test_slides_are_collected_noted_and_taken_away(opened: Page, client: Client)
     opened.locator("[data-search-field]").fill("carcinoma")
     opened.keyboard.press("Enter")
     first = slide_ids(opened)[0]
-    opened.get_by_role("group", name=f"Slide {first}").get_by_role("button", name="Add to a collection").click()
+    opened.get_by_role("group", name=f"Slide {first}").get_by_role("button", name="Collect this slide").click()
     dialog = opened.get_by_role("dialog")
     dialog.get_by_label("Name").fill("for the seminar")
     dialog.get_by_role("button", name="Create collection").click()

@@ -165,7 +165,7 @@ def test_of_the_import_folder_the_bad_file_says_why_and_is_tried_again(
     imports = region(work, "Import folder")
     imports.get_by_role("button", name="Look again").click()
     imports.get_by_label("Select all that are not in the archive").check()
-    imports.get_by_role("button", name="Index 2 slides").click()
+    imports.get_by_role("button", name="Add 2 slides", exact=True).click()
     job = newest_job(work)
     expect(job).to_contain_text("1 added, 1 refused")
     expect(job).to_contain_text(re.compile("I-2.tiff.*cannot be read as a slide"))

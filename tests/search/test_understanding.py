@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -100,6 +101,12 @@ def test_what_is_not_wanted_is_told(archive: Archive) -> None:
     assert archive.understand("-necrosis").query == TextQuery("necrosis")
 
 
+def test_a_condition_behind_what_is_not_wanted_stays_a_condition(archive: Archive) -> None:
+    text = "adenocarcinoma without necrosis age>40"
+    assert kinds(archive, text) == [("words", "adenocarcinoma"), ("without", "necrosis"), ("condition", "age > 40")]
+    assert count(archive, text) == 5
+
+
 def test_a_slide_by_itself_is_opened_and_with_words_asked_with(archive: Archive) -> None:
     slide_id = archive.store.slides()[0]
     alone = archive.understand(f" {slide_id.upper()} ")
@@ -148,6 +155,14 @@ def test_completions_lead_to_slides(archive: Archive) -> None:
         for one in archive.completions(text):
             assert len(archive.records(archive.condition([one.filter]))) == one.slides > 0
     assert archive.completions("zzz") == archive.completions(" ") == ()
+
+
+def test_a_value_of_a_column_and_of_reports_is_offered_once_for_each(indexed: Path) -> None:
+    archive = Archive.open(indexed)
+    diagnosis = archive.records()[0].diagnosis or ""
+    offered = [one.filter for one in archive.completions(diagnosis[:5])]
+    assert len(offered) == len(set(offered))
+    assert {one.source for one in offered} == {"metadata", "report"}
 
 
 def test_an_empty_archive_understands_words(tmp_path_factory: pytest.TempPathFactory) -> None:

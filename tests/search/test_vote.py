@@ -32,7 +32,7 @@ def test_counts_come_first(labels: str, sentence: str) -> None:
 
 def test_probabilities_judge_where_there_are_any() -> None:
     likely, unlikely = (LabelShare("a", 0.82), LabelShare("b", 0.1)), (LabelShare("a", 0.3), LabelShare("b", 0.2))
-    assert vote("a a a b", shares=likely) == "3 a, 1 b: probably a (82%)."
+    assert vote("a a a b", shares=likely) == "3 a, 1 b: probably a (82\u00a0%)."
     assert vote("a a a b", shares=unlikely, none=0.5) == "3 a, 1 b: no agreement."
 
 

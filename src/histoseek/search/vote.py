@@ -146,7 +146,7 @@ def _judge(vote: Vote) -> str:
     if vote.calibrated is not None:
         if vote.calibrated.label is None:
             return "no agreement"
-        return f"probably {vote.calibrated.label} ({vote.calibrated.share:.0%})"
+        return f"probably {vote.calibrated.label} ({100 * vote.calibrated.share:.0f}\u00a0%)"
     return "most agree" if vote.majority.share >= AGREEMENT else "no agreement"
 
 

@@ -1,12 +1,15 @@
 import type { JSX } from "preact";
-import { useLayoutEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { ActiveFilters, clearFilters } from "../facets/active-filters";
 import { FacetsPanel } from "../facets/facets-panel";
 import { fieldTitle } from "../facets/titles";
 import { CollectDialog } from "../results/judge-buttons";
+import { type ListRef, selectAt, useDigits } from "../results/select";
+import { SaveSearch } from "../saved/save-search";
 import { Welcome } from "../search/welcome";
 import { archive } from "../state/archives";
 import { route, show } from "../state/navigation";
+import { useShortcuts } from "../state/shortcuts";
 import { strings } from "../strings";
 import { Button } from "../ui/button";
 import { Checkbox } from "../ui/field";
@@ -29,6 +32,7 @@ export function BrowseView(): JSX.Element {
   const main = useRef<HTMLElement>(null);
   const { loading, value, error } = firstPage.state.value;
   useKeptPlace(main);
+  useSelectingKeys(main);
   return (
     <div class="browse">
       <div id={FILTERS} class="browse-filters screen-only" tabIndex={-1}>
@@ -45,6 +49,15 @@ export function BrowseView(): JSX.Element {
       <CollectDialog />
     </div>
   );
+}
+
+function useSelectingKeys(main: ListRef): void {
+  useDigits(main);
+  const listedKeys = useMemo(
+    () => [{ key: "1", label: words.selectKey, run: () => selectAt(main.current, 0, false) }],
+    [main],
+  );
+  useShortcuts(listedKeys);
 }
 
 function useKeptPlace(main: { current: HTMLElement | null }): void {
@@ -69,9 +82,9 @@ function Head({ total }: { total: number | null }): JSX.Element {
     <header class="browse-head">
       <h1>{total === null ? words.title : words.total(total, isNarrowed)}</h1>
       <div class="browse-tools screen-only">
-        <a class="browse-jump" href={`#${FILTERS}`} onClick={toFilters}>
+        <Button class="browse-jump" onClick={() => document.getElementById(FILTERS)?.focus()}>
           {strings.facets.title}
-        </a>
+        </Button>
         <SortChoice />
         <Button pressed={!isTable.value} onClick={() => show("as", null)}>
           {words.grid}
@@ -80,15 +93,10 @@ function Head({ total }: { total: number | null }): JSX.Element {
           {words.asTable}
         </Button>
         {isTable.value && <ColumnChoice />}
+        {isNarrowed && <SaveSearch />}
       </div>
     </header>
   );
-}
-
-/** Following the link would replace the route. */
-function toFilters(event: Event): void {
-  event.preventDefault();
-  document.getElementById(FILTERS)?.focus();
 }
 
 function SortChoice(): JSX.Element | null {

@@ -13,6 +13,7 @@ import { valueIn } from "../state/slide-names";
 import { toast } from "../state/toasts";
 import { strings } from "../strings";
 import { Button } from "../ui/button";
+import { MakeWorklist } from "../worklists/make-worklist";
 import { columnsOf } from "./order";
 
 const words = strings.browse;
@@ -34,6 +35,7 @@ export function SelectionBar({ known }: { known: readonly Slide[] }): JSX.Elemen
       <Button icon="collection" onClick={() => openAddDialog(ids)}>
         {strings.results.collect}
       </Button>
+      <MakeWorklist slides={ids.map((slide_id) => ({ archive: archiveName.value, slide_id }))} />
       <Button icon="download" onClick={() => void exportTable(ids, known)}>
         {words.table}
       </Button>

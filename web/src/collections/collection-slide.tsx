@@ -28,7 +28,7 @@ export interface CollectionSlideProps {
 
 export function CollectionSlide(props: CollectionSlideProps): JSX.Element {
   const { collectionId, item, slide, missing, fixed } = props;
-  const facts = [slide?.organ, slide?.stain, slide?.site].filter(Boolean).join(", ");
+  const facts = [slide?.diagnosis, slide?.organ, slide?.stain, slide?.site].filter(Boolean).join(", ");
   const ask = hrefTo({
     ...NEW_QUESTION,
     archive: item.archive,
@@ -51,14 +51,14 @@ export function CollectionSlide(props: CollectionSlideProps): JSX.Element {
             words.missing
           ) : (
             <a href={ask} title={strings.results.likeThis}>
-              {slide?.diagnosis ?? item.slide_id}
+              {slide?.title ?? item.slide_id}
             </a>
           )}
         </h3>
         {facts && <p>{facts}</p>}
         <p class="collections-ids">
-          <code>{item.slide_id}</code>
-          {slide && otherNamesOf(slide).map((name) => <span key={name}>{` ${name}`}</span>)}
+          {(missing || (slide && slide.title !== item.slide_id)) && <code>{item.slide_id}</code>}
+          {slide && otherNamesOf(slide).map((name) => name !== slide.title && <span key={name}>{` ${name}`}</span>)}
           {slide?.case_id && (
             <>
               {` ${strings.results.case} `}

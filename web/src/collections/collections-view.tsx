@@ -62,7 +62,9 @@ function Names({ listed }: { listed: readonly Collection[] }): JSX.Element {
             <span>
               {name}
               {access !== "own" && <span class="collections-by">{words.sharedBy(owner)}</span>}
-              {(sharing?.everybody || sharing?.people.length) && <span class="collections-by">{words.shared}</span>}
+              {(sharing?.everybody || Boolean(sharing?.people.length)) && (
+                <span class="collections-by">{words.shared}</span>
+              )}
             </span>
             <span class="faint">{words.count(items.length)}</span>
           </a>

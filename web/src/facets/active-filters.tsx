@@ -1,26 +1,28 @@
 import type { JSX } from "preact";
-import { changeSettings } from "../search/query-form";
+import { changeSettings, typedNarrowing } from "../search/query-form";
 import { go, route } from "../state/navigation";
 import { strings } from "../strings";
 import { Button } from "../ui/button";
 import { Icon } from "../ui/icons";
-import { type Chip, chipsOf, isRange, withoutChip } from "./filters";
+import { type Chip, chipsBesides, isRange, withoutChip } from "./filters";
 import { fieldTitle, valueTitle } from "./titles";
 import "./facets.css";
 
 const words = strings.facets;
 
-/** The filters in force as chips, each to be taken away; nothing where there are none. */
+/** The filters in force as chips, each to be taken away, but for those that the field shows; nothing without any. */
 export function ActiveFilters(): JSX.Element | null {
   const { filters, settings } = route.value;
-  const chips = chipsOf(filters);
-  if (!chips.length && !settings.where) return null;
+  const typed = typedNarrowing.value;
+  const chips = chipsBesides(filters, typed.filters);
+  const where = settings.where === typed.where ? null : settings.where;
+  if (!chips.length && !where) return null;
   return (
     <section class="facets-chips" aria-label={words.active}>
       {chips.map((chip) => (
         <FilterChip key={JSON.stringify(chip)} chip={chip} />
       ))}
-      {settings.where && <ChipButton text={settings.where} onRemove={() => changeSettings({ where: null })} />}
+      {where && <ChipButton text={where} onRemove={() => changeSettings({ where: null })} />}
       <Button kind="quiet" onClick={clearFilters}>
         {words.clear}
       </Button>

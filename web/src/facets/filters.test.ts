@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { FacetField } from "../api/types";
 import {
+  chipsBesides,
   chipsOf,
   fieldsNow,
   orderFields,
@@ -23,6 +24,17 @@ const facet = (field: string, values: [string, number][], more = 0): FacetField 
   missing: 0,
   values: values.map(([value, count]) => ({ value, count })),
   more,
+});
+
+describe("chipsBesides", () => {
+  it("leaves out what is shown elsewhere, also when it was written otherwise", () => {
+    const age = { source: "metadata" as const, field: "age", values: [], minimum: 40 };
+    const typed = [{ ...age, maximum: null }];
+    expect(chipsBesides([age, { ...organ, values: ["lung", "colon"] }], typed)).toEqual([
+      { ...organ, value: "lung" },
+      { ...organ, value: "colon" },
+    ]);
+  });
 });
 
 describe("withToggled", () => {

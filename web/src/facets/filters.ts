@@ -73,6 +73,12 @@ export function chipsOf(filters: Filters): Chip[] {
   ]);
 }
 
+/** The chips of filters, without those of others. */
+export function chipsBesides(filters: Filters, others: Filters): Chip[] {
+  const shown = new Set(chipsOf(others).map((chip) => JSON.stringify(chip)));
+  return chipsOf(filters).filter((chip) => !shown.has(JSON.stringify(chip)));
+}
+
 /** The filters without what a chip stands for. */
 export function withoutChip(filters: Filters, chip: Chip): FieldFilter[] {
   if (isRange(chip.value)) return withRange(filters, chip, { minimum: null, maximum: null });

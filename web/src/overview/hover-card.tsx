@@ -37,7 +37,7 @@ export function HoverCard({ at, window, id, label }: HoverCardProps): JSX.Elemen
     return () => clearTimeout(waiting);
   }, [id]);
   const { value: slide } = useResource(stayed === id ? { archive: archiveName.value, id } : null, slideOf);
-  const names = slide?.slide_id === id ? otherNamesOf(slide) : [];
+  const names = slide?.slide_id === id ? otherNamesOf(slide).filter((name) => name !== slide.title) : [];
   const transform = `translate(${along(at.x, window.width)}, ${along(at.y, window.height)})`;
   return (
     <div class="overview-card" style={{ transform }} aria-hidden="true">
@@ -48,8 +48,8 @@ export function HoverCard({ at, window, id, label }: HoverCardProps): JSX.Elemen
           height={THUMBNAIL_PX}
         />
       )}
-      <b>{label}</b>
-      <span>{id}</span>
+      <b>{slide?.slide_id === id ? slide.title : id}</b>
+      <span>{label}</span>
       {names.map((name) => (
         <span key={name}>{name}</span>
       ))}

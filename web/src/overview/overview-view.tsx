@@ -3,7 +3,7 @@ import { useId, useMemo, useState } from "preact/hooks";
 import { archives } from "../api/endpoints";
 import type { ArchiveInfo, ArchiveMap } from "../api/types";
 import { archive, archiveChanges } from "../state/archives";
-import { route, show } from "../state/navigation";
+import { hrefTo, route, show } from "../state/navigation";
 import { useResource } from "../state/resource";
 import { strings } from "../strings";
 import { Button, IconButton } from "../ui/button";
@@ -38,11 +38,23 @@ function ArchiveOverview({ info }: { info: ArchiveInfo }): JSX.Element {
         <p>{texts.contents(info.slides, info.cases, info.patients)}</p>
         <LabelChoice columns={colourColumns(info)} chosen={column} />
       </header>
+      <WholeArchive />
       {error && <ErrorPanel error={error} onRetry={reload} />}
       {!value && loading && <Spinner label={texts.loading} />}
       {value && value.slide_ids.length === 0 && <Note>{texts.empty}</Note>}
       {value && value.slide_ids.length > 0 && <Overview map={value} />}
     </div>
+  );
+}
+
+/** That filters, which the address keeps for other views, are not those of the map. */
+function WholeArchive(): JSX.Element | null {
+  const { filters, settings } = route.value;
+  if (!filters.length && settings.where === null) return null;
+  return (
+    <Note>
+      {texts.whole} <a href={hrefTo({ view: "results", query: null, selected: null })}>{texts.toFiltered}</a>
+    </Note>
   );
 }
 

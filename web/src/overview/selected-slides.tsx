@@ -1,7 +1,10 @@
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { AddDialog } from "../collections/add-dialog";
+import { slideKey, slidesOfItems } from "../collections/slides";
+import { archiveName } from "../state/archives";
 import { hrefTo } from "../state/navigation";
+import { useResource } from "../state/resource";
 import { announce } from "../state/toasts";
 import { strings } from "../strings";
 import { Button } from "../ui/button";
@@ -33,6 +36,11 @@ export function SelectedSlides({
     head.current?.scrollIntoView({ block: "nearest" });
   }, [slides.length]);
   const more = slides.length - MOST_LISTED;
+  const listed = slides.slice(0, MOST_LISTED);
+  const places = listed.map(({ id }) => ({ archive: archiveName.value, slide_id: id, note: "" }));
+  const { value: known } = useResource(places, slidesOfItems);
+  const titleOf = (id: string): string =>
+    known?.get(slideKey({ archive: archiveName.value, slide_id: id }))?.title ?? id;
   return (
     <section class="overview-chosen">
       <div ref={head} class="overview-chosen-head">
@@ -50,9 +58,10 @@ export function SelectedSlides({
       </div>
       {slides.length === 0 && <p class="faint">{texts.how}</p>}
       <ul>
-        {slides.slice(0, MOST_LISTED).map(({ id, label }) => (
+        {listed.map(({ id, label }) => (
           <li key={id}>
-            <a href={hrefTo({ view: "compare", query: null, selected: id })}>{id}</a> <span class="faint">{label}</span>
+            <a href={hrefTo({ view: "compare", query: null, selected: id })}>{titleOf(id)}</a>{" "}
+            <span class="faint">{label}</span>
           </li>
         ))}
       </ul>

@@ -2,6 +2,7 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import type { Region, Result } from "../api/types";
+import { CaseLinks } from "../cases/case-links";
 import { NewMark } from "../saved/new-mark";
 import { hrefTo, route } from "../state/navigation";
 import { selectionOf } from "../state/region-key";
@@ -55,14 +56,15 @@ export function FieldCard({ result, calibratedFor, slideIds }: FieldCardProps): 
       >
         <FieldPicture result={result} field={field} />
       </a>
-      <h2>
-        <span class="results-rank">{rank}</span> {slide.diagnosis ?? slide.title} <NewMark slide={slide} />
-      </h2>
-      <p class="results-ids">
-        {slide.diagnosis !== null && <span class="results-name">{slide.title}</span>}
-        {size && <span class="unbroken">{size}</span>}
+      <div class="results-named">
+        <h2>
+          <span class="results-rank">{rank}</span> {slide.title} <NewMark slide={slide} />
+        </h2>
         <Nearness result={result} calibratedFor={calibratedFor} />
-      </p>
+      </div>
+      {slide.diagnosis && <p class="results-diagnosis">{slide.diagnosis}</p>}
+      {size && <p class="results-ids unbroken">{size}</p>}
+      <CaseLinks slide={slide} />
       <FurtherFields result={result} />
       <Why result={result} />
       <fieldset class="judge-buttons" aria-label={words.actions(slide.title)}>

@@ -33,7 +33,11 @@ export function JudgeButtons(props: { slideId: string; alsoCollected?: readonly 
       >
         {words.irrelevant}
       </Button>
-      <IconButton icon="collection" label={words.collect} onClick={() => openAddDialog([slideId, ...alsoCollected])} />
+      <IconButton
+        icon="collection"
+        label={words.collectOne}
+        onClick={() => openAddDialog([slideId, ...alsoCollected])}
+      />
     </>
   );
 }

@@ -1,11 +1,12 @@
 /** One result of the list. */
 import type { JSX } from "preact";
 import type { Result } from "../api/types";
+import { CaseLinks } from "../cases/case-links";
 import { NewMark } from "../saved/new-mark";
 import { runQuery } from "../search/query-form";
-import { hrefTo, NEW_QUESTION } from "../state/navigation";
+import { hrefTo } from "../state/navigation";
 import { selectedIds } from "../state/selection";
-import { otherNamesOf } from "../state/slide-names";
+import { fileNameOf } from "../state/slide-names";
 import { strings } from "../strings";
 import { IconButton } from "../ui/button";
 import { ReportExcerpt } from "./excerpt";
@@ -35,6 +36,7 @@ export function ResultItem({ result, calibratedFor, slideIds }: FieldCardProps):
       </span>
       <div class="results-what">
         <Title result={result} slideIds={slideIds} />
+        {result.slide.diagnosis && <p class="results-diagnosis">{result.slide.diagnosis}</p>}
         <Facts result={result} />
         <Ids result={result} />
         <ReportExcerpt result={result} />
@@ -62,7 +64,7 @@ function Title({ result, slideIds }: Pick<FieldCardProps, "result" | "slideIds">
         aria-label={words.compare(slide.diagnosis, slide.title, rank)}
         onClick={(event) => selectWith(event, slide_id, slideIds)}
       >
-        {slide.diagnosis ?? slide.title}
+        {slide.title}
       </a>{" "}
       <NewMark slide={slide} />
     </h2>
@@ -90,31 +92,12 @@ function Facts({ result: { slide } }: { result: Result }): JSX.Element | null {
 }
 
 function Ids({ result }: { result: Result }): JSX.Element {
-  const { slide, case_id, also } = result;
+  const { slide, also } = result;
+  const file = fileNameOf(slide);
   return (
     <p class="results-ids">
-      {slide.diagnosis !== null && (
-        <span>
-          {words.slide} <span class="results-name">{slide.title}</span>
-        </span>
-      )}
-      {otherNamesOf(slide).map((name) => (
-        <span key={name} class="results-name">
-          {name}
-        </span>
-      ))}
-      {case_id && (
-        <span>
-          {words.case}{" "}
-          <a
-            class="results-case"
-            href={hrefTo({ ...NEW_QUESTION, query: { kind: "case", case_id } })}
-            title={words.likeCase}
-          >
-            <code>{case_id}</code>
-          </a>
-        </span>
-      )}
+      {file && file !== slide.title && <span class="results-name">{file}</span>}
+      <CaseLinks slide={slide} />
       {also.length > 0 && (
         <span>
           {words.also(also.length)}{" "}

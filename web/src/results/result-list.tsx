@@ -5,7 +5,6 @@ import { useEffect, useMemo, useRef } from "preact/hooks";
 import type { Result, SearchResponse } from "../api/types";
 import { openAddDialog } from "../collections/slides-to-add";
 import { route } from "../state/navigation";
-import { selectTo, toggleSelected } from "../state/selection";
 import { useShortcuts } from "../state/shortcuts";
 import { strings } from "../strings";
 import { FieldCard } from "./field-card";
@@ -15,7 +14,7 @@ import { placeAfterKey } from "./keys";
 import { isGrouped, layout } from "./layout";
 import { attended } from "./query-field";
 import { ResultItem } from "./result-item";
-import { placeOfDigit } from "./select";
+import { itemsIn, type ListRef, selectAt, useDigits } from "./select";
 
 const words = strings.results.keys;
 const groupWords = strings.results.groups;
@@ -78,12 +77,6 @@ function rankAt(target: EventTarget | null): number | null {
   return item ? Number(item.dataset.rank) : null;
 }
 
-type ListRef = { readonly current: HTMLElement | null };
-
-function itemsIn(list: HTMLElement | null): HTMLElement[] {
-  return [...(list?.querySelectorAll<HTMLElement>("[data-slide]") ?? [])];
-}
-
 function focusedAt(list: HTMLElement | null): number {
   return itemsIn(list).findIndex((item) => item.contains(document.activeElement));
 }
@@ -106,30 +99,6 @@ function onArrow(event: KeyboardEvent, list: HTMLElement | null): void {
 function columnsOf(items: readonly HTMLElement[]): number {
   const top = items[0]?.offsetTop;
   return Math.max(1, items.filter(({ offsetTop }) => offsetTop === top).length);
-}
-
-/** Select the result at a place, or all from the one that was selected last. */
-function selectAt(list: HTMLElement | null, place: number, span: boolean): void {
-  const listed = itemsIn(list).map(({ dataset }) => dataset.slide ?? "");
-  const slideId = listed[place];
-  if (!slideId) return;
-  if (span) selectTo(slideId, listed);
-  else toggleSelected(slideId);
-}
-
-/** Number keys select results. */
-function useDigits(list: ListRef): void {
-  useEffect(() => {
-    const onKey = (event: KeyboardEvent): void => {
-      const place = placeOfDigit(event.code);
-      const typing = event.target instanceof Element && event.target.closest("input, textarea, select, dialog");
-      if (place === null || typing || event.ctrlKey || event.metaKey || event.altKey) return;
-      event.preventDefault();
-      selectAt(list.current, place, event.shiftKey);
-    };
-    addEventListener("keydown", onKey, true);
-    return () => removeEventListener("keydown", onKey, true);
-  }, [list]);
 }
 
 function useListKeys(list: ListRef): void {

@@ -55,7 +55,6 @@ function Found(): JSX.Element {
   return (
     <section class="results-main" aria-label={words.title} aria-busy={loading}>
       <Head response={value} failed={error !== null} />
-      <Jumps />
       <ActiveFilters />
       <MarksBar />
       {error && <ErrorPanel error={error} onRetry={searchResults.reload} />}
@@ -65,13 +64,11 @@ function Found(): JSX.Element {
 }
 
 /** The way to what narrow screens have below the list; a link would change the address. */
-function Jumps(): JSX.Element {
+function ToFilters(): JSX.Element {
   return (
-    <div class="results-jumps screen-only">
-      <Button icon="down" onClick={() => document.getElementById(FILTERS)?.focus()}>
-        {strings.facets.title}
-      </Button>
-    </div>
+    <Button class="results-jump" onClick={() => document.getElementById(FILTERS)?.focus()}>
+      {strings.facets.title}
+    </Button>
   );
 }
 
@@ -92,14 +89,17 @@ function Head({ response, failed }: { response: SearchResponse | null; failed: b
         {response && <p class="results-asked print-only">{describeQuery(response.query)}</p>}
         {response && <p class="faint">{words.summary(response.results.length, response.elapsed_ms)}</p>}
       </div>
-      {response && response.results.length > 0 && <Tools response={response} />}
+      <div class="results-tools screen-only">
+        <ToFilters />
+        {response && response.results.length > 0 && <Tools response={response} />}
+      </div>
     </header>
   );
 }
 
 function Tools({ response }: { response: SearchResponse }): JSX.Element {
   return (
-    <div class="results-tools screen-only">
+    <>
       <Button pressed={layout.value === "grid"} onClick={() => chooseLayout("grid")}>
         {words.layouts.grid}
       </Button>
@@ -116,7 +116,7 @@ function Tools({ response }: { response: SearchResponse }): JSX.Element {
       </a>
       <SaveSearch suggestion={response.query.kind === "report" ? "" : describeQuery(response.query)} />
       <ExportMenu response={response} />
-    </div>
+    </>
   );
 }
 

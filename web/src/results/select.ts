@@ -1,5 +1,16 @@
 /** Selecting results: with Shift and a click, with Ctrl and a click, and with number keys. */
+import { useEffect } from "preact/hooks";
 import { selectTo, toggleSelected } from "../state/selection";
+
+/** What holds a list, whose items have the attribute `data-slide`. */
+export type ListRef = { readonly current: HTMLElement | null };
+
+export function itemsIn(list: HTMLElement | null): HTMLElement[] {
+  return [...(list?.querySelectorAll<HTMLElement>("[data-slide]") ?? [])];
+}
+
+/** Where figures are typed; a box that selects is not. */
+const TAKES_DIGITS = "input:not([type=checkbox]), textarea, select, dialog";
 
 /** Select instead of opening, where Shift or Ctrl is held. */
 export function selectWith(event: MouseEvent, slideId: string, listed: readonly string[]): void {
@@ -13,4 +24,28 @@ export function selectWith(event: MouseEvent, slideId: string, listed: readonly 
 export function placeOfDigit(code: string): number | null {
   const digit = /^(?:Digit|Numpad)([1-9])$/.exec(code)?.[1];
   return digit ? Number(digit) - 1 : null;
+}
+
+/** Select the slide at a place of a list, or all from the one that was selected last. */
+export function selectAt(list: HTMLElement | null, place: number, span: boolean): void {
+  const listed = itemsIn(list).map(({ dataset }) => dataset.slide ?? "");
+  const slideId = listed[place];
+  if (!slideId) return;
+  if (span) selectTo(slideId, listed);
+  else toggleSelected(slideId);
+}
+
+/** Number keys select slides of a list. */
+export function useDigits(list: ListRef): void {
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent): void => {
+      const place = placeOfDigit(event.code);
+      const isTaken = event.target instanceof Element && event.target.closest(TAKES_DIGITS);
+      if (place === null || isTaken || event.ctrlKey || event.metaKey || event.altKey) return;
+      event.preventDefault();
+      selectAt(list.current, place, event.shiftKey);
+    };
+    addEventListener("keydown", onKey, true);
+    return () => removeEventListener("keydown", onKey, true);
+  }, [list]);
 }

@@ -41,6 +41,12 @@ export const understood = computed<Understood | null>(() => {
   return loading ? null : value;
 });
 
+/** The filters and the condition that the text of the field stands for: its chips show them. */
+export const typedNarrowing = computed(() => {
+  const { parts = [], where = null } = understood.value?.understanding ?? {};
+  return { filters: parts.flatMap(({ reading }) => reading.filter ?? []), where };
+});
+
 const addressQuery = computed(() => JSON.stringify(route.value.query));
 
 effect(() => {

@@ -16,6 +16,7 @@ export const browse = {
   examples: "What can be asked",
   nothing: "No slide matches all filters",
   empty: "This archive has no slides yet",
+  selectKey: "Select the first slide; 2 to 9 the others, Shift all between",
   select: (title: string) => `Select ${title}`,
   selected: "Selected slides",
   count: (count: number) => `${count} selected`,

@@ -9,6 +9,8 @@ export const overview = {
       formatCount(patients, "patient", "patients"),
     ].join(", "),
   loading: "Making the map",
+  whole: "The map always shows the whole archive: filters do not apply to it.",
+  toFiltered: "Slides that match the filters",
   empty: "There are no slides in this archive yet.",
   colourBy: "Colour by",
   map: (slides: number) =>
@@ -34,7 +36,7 @@ export const overview = {
   rest: (count: number) => formatCount(count, "rarer label", "rarer labels"),
   chosen: (count: number) => (count ? `${formatCount(count, "slide", "slides")} selected` : "No slides selected"),
   how: "Click slides, draw a lasso around them, or tick labels.",
-  collect: "Add to a collection",
+  collect: "Collect",
   clear: "Clear",
   notListed: (count: number) => `${formatCount(count, "more slide", "more slides")}`,
 } as const;

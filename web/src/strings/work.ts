@@ -111,7 +111,7 @@ export const work = {
     select: (name: string) => `Select ${name}`,
     selectNew: "Select all that are not in the archive",
     more: "Show more",
-    index: (count: number) => `Index ${formatCount(count, "slide", "slides")}`,
+    index: (count: number) => (count ? `Add ${formatCount(count, "slide", "slides")}` : "Add slides"),
   },
   jobs: {
     title: "Jobs",

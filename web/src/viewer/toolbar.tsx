@@ -37,7 +37,12 @@ export function Toolbar({ stage, umPerPx, onFullPage, drawing, onDraw, children 
         {document.fullscreenEnabled && <IconButton icon="fullscreen" label={text.fullPage} onClick={onFullPage} />}
       </div>
       {drawing !== null && (
-        <IconButton icon="edit" label={text.draw} pressed={drawing} onClick={(event) => onDraw(event.detail === 0)} />
+        <IconButton
+          icon="marquee"
+          label={text.draw}
+          pressed={drawing}
+          onClick={(event) => onDraw(event.detail === 0)}
+        />
       )}
       {children}
     </div>

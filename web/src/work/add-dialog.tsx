@@ -42,7 +42,7 @@ export function AddDialog({ uploads, archive, onClose }: AddDialogProps): JSX.El
     <Dialog open={true} title={words.title(archive)} onClose={onClose} actions={actions} class="work-add">
       <p>{words.explain}</p>
       <div class="table-room">
-        <table class="table">
+        <table class="table table-stacked">
           <thead>
             <tr>
               <th scope="col">{words.slide}</th>
@@ -88,7 +88,7 @@ function FillRow({
     <tr class="work-fill">
       <th scope="row">{words.fillAll}</th>
       {columns.map((column) => (
-        <td key={column}>
+        <td key={column} data-label={column === "slide_id" ? undefined : words.columns[column]}>
           {column !== "slide_id" && (
             <input
               class="input"
@@ -119,7 +119,7 @@ function SlideRow({ upload, columns, cells, onChange }: SlideRowProps): JSX.Elem
         {name}
       </th>
       {columns.map((column) => (
-        <td key={column}>
+        <td key={column} data-label={words.columns[column]}>
           <input
             class="input"
             aria-label={words.cell(words.columns[column], name)}

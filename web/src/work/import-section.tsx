@@ -92,7 +92,7 @@ function Files({ total, items, chosen, onChoose }: FilesProps): JSX.Element {
     <>
       <p class="faint">{words.count(total, items.length, fresh.length)}</p>
       <div class="table-room work-imports">
-        <table class="table">
+        <table class="table table-stacked">
           <thead>
             <tr>
               <th scope="col">
@@ -103,6 +103,9 @@ function Files({ total, items, chosen, onChoose }: FilesProps): JSX.Element {
                   disabled={!fresh.length}
                   onChange={() => onChoose(all ? new Set() : new Set(fresh))}
                 />
+                <span class="work-all" aria-hidden="true">
+                  {words.selectNew}
+                </span>
               </th>
               <th scope="col">{words.name}</th>
               <th scope="col" class="number">

@@ -53,7 +53,7 @@ function Table({ worklist }: { worklist: Worklist }): JSX.Element {
         </div>
       </header>
       <div class="table-room" aria-busy={isGoing(worklist)}>
-        <table class="table worklists-table">
+        <table class="table table-stacked worklists-table">
           <thead>
             <tr>
               {columns.map((column) => (
@@ -65,7 +65,14 @@ function Table({ worklist }: { worklist: Worklist }): JSX.Element {
           </thead>
           <tbody>
             {rows.map((row, at) => (
-              <Slide key={at} archive={archive} row={row} withLabels={withLabels} withPhrases={withPhrases} />
+              <Slide
+                key={at}
+                archive={archive}
+                vote={vote}
+                row={row}
+                withLabels={withLabels}
+                withPhrases={withPhrases}
+              />
             ))}
           </tbody>
         </table>
@@ -76,12 +83,14 @@ function Table({ worklist }: { worklist: Worklist }): JSX.Element {
 
 interface SlideProps {
   readonly archive: string;
+  /** The column that is voted on. */
+  readonly vote: Worklist["vote"];
   readonly row: WorklistRow;
   readonly withLabels: boolean;
   readonly withPhrases: boolean;
 }
 
-function Slide({ archive, row, withLabels, withPhrases }: SlideProps): JSX.Element {
+function Slide({ archive, vote, row, withLabels, withPhrases }: SlideProps): JSX.Element {
   const slide = row.slide_id ? { slide_id: row.slide_id } : { upload_id: row.upload_id };
   const ask = { ...NEW_QUESTION, archive, query: { kind: "slide", slide } as const, shown: {} };
   return (
@@ -100,13 +109,14 @@ function Slide({ archive, row, withLabels, withPhrases }: SlideProps): JSX.Eleme
           {row.error ?? words.waits}
         </td>
       ) : (
-        <Found row={row} ask={ask} withLabels={withLabels} withPhrases={withPhrases} />
+        <Found vote={vote} row={row} ask={ask} withLabels={withLabels} withPhrases={withPhrases} />
       )}
     </tr>
   );
 }
 
 function Found({
+  vote,
   row,
   ask,
   withLabels,
@@ -114,9 +124,13 @@ function Found({
 }: Omit<SlideProps, "archive"> & { ask: Parameters<typeof hrefTo>[0] }): JSX.Element {
   return (
     <>
-      {withLabels && <td>{row.label && `${row.label} ${words.probability(row.probability ?? 0)}`}</td>}
-      <td>{row.agreement}</td>
-      <td>
+      {withLabels && (
+        <td data-label={words.likely(vote)}>
+          {row.label && `${row.label} ${words.probability(row.probability ?? 0)}`}
+        </td>
+      )}
+      <td data-label={words.agreement}>{row.agreement}</td>
+      <td data-label={words.nearest}>
         <ol class="worklists-nearest">
           {row.nearest.map(({ slide_id, title, label }) => (
             <li key={slide_id}>
@@ -126,7 +140,7 @@ function Found({
           ))}
         </ol>
       </td>
-      {withPhrases && <td>{row.phrases.join(", ")}</td>}
+      {withPhrases && <td data-label={words.phrases}>{row.phrases.join(", ")}</td>}
     </>
   );
 }

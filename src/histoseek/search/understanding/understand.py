@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 
 from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.schema import is_storable
@@ -106,12 +108,10 @@ def _make_named(names: NameIndex, kind: NameKind, text: str) -> Iterator[Reading
 
 def _read_tokens(store: SlideTable, text: str) -> Iterator[Part]:
     run: list[re.Match[str]] = []
-    for token in _TOKEN.finditer(text):
-        if _WITHOUT.fullmatch(token.group()) and text[token.end() :].strip(" ,.;"):
-            yield from _read_words(store, text, run)
-            yield _make_without(text, token.start(), text[token.end() :].strip(" ,.;"), len(text.rstrip()))
-            return
-        part = _read_token(store, token)
+    rest = deque(_TOKEN.finditer(text))
+    while rest:
+        token = rest.popleft()
+        part = _take_unwanted(store, text, token, rest) or _read_token(store, token)
         if part is None:
             run.append(token)
             continue
@@ -121,14 +121,33 @@ def _read_tokens(store: SlideTable, text: str) -> Iterator[Part]:
     yield from _read_words(store, text, run)
 
 
+def _take_unwanted(store: SlideTable, text: str, token: re.Match[str], rest: deque[re.Match[str]]) -> Part | None:
+    """What stands behind "without", up to a condition, taken from the rest; None for other tokens."""
+    if not _WITHOUT.fullmatch(token.group()):
+        return None
+    words = tuple(takewhile(lambda one: _read_condition(store, one) is None, rest))
+    unwanted = text[words[0].start() : words[-1].end()].strip(" ,.;") if words else ""
+    if not unwanted:
+        return None
+    for _ in words:
+        rest.popleft()
+    return _make_without(text, token.start(), unwanted, words[-1].end())
+
+
+def _read_condition(store: SlideTable, token: re.Match[str]) -> Part | None:
+    """An explicit condition of a field that the archive has; None for other tokens."""
+    condition = CONDITION.fullmatch(token.group())
+    readings = read_condition(store, condition) if condition else ()
+    words = Reading("words", token.group())
+    return Part(token.start(), token.end(), readings[0], (*readings[1:], words)) if readings else None
+
+
 def _read_token(store: SlideTable, token: re.Match[str]) -> Part | None:
     """A token that is more than a word; None for a word."""
     written = token.group()
     start, end, words = token.start(), token.end(), Reading("words", written)
-    condition = CONDITION.fullmatch(written)
-    if condition:
-        readings = read_condition(store, condition)
-        return Part(start, end, readings[0], (*readings[1:], words)) if readings else None
+    if CONDITION.fullmatch(written):
+        return _read_condition(store, token)
     if re.fullmatch(r"-[^\W\d_]\S*", written):
         return _make_without(written, start, written[1:].rstrip(",;"), end)
     readings = _read_name(store, written.strip(",;"))

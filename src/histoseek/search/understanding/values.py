@@ -80,4 +80,6 @@ def _list_values(store: SlideTable) -> tuple[Facet, ...]:
     types = store.metadata_types()
     texts = [name for name in field_columns(types) if pa.types.is_string(types[name]) and not name.endswith("_id")]
     stated = [facet for facet in list_facets(store, None, None) if facet.source == "report"]
-    return (*(list_facets(store, None, texts) if texts else ()), *stated)
+    # A column and a field of reports may have the same name.
+    known = [facet for facet in list_facets(store, None, texts) if facet.source == "metadata"] if texts else []
+    return (*known, *stated)
