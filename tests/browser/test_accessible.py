@@ -61,7 +61,7 @@ def test_a_slide_is_found_judged_collected_compared_and_annotated_by_keys(opened
     keys.press("y")
     expect(opened.get_by_role("button", name="Relevant", pressed=True)).to_have_count(1)
     keys.press("c")
-    expect(opened.get_by_role("dialog").get_by_label("Name")).to_be_focused()
+    stop_at(opened.get_by_role("dialog").get_by_label("Name"))
     keys.type("by keys")
     keys.press("Enter")
     expect(opened.get_by_role("dialog")).to_have_count(0)
@@ -96,12 +96,12 @@ def annotate(viewer: Locator) -> None:
 
 
 def stop_at(wanted: Locator) -> None:
-    """Press the tab key, and the arrows that go along a toolbar, until an element has the focus."""
+    """Press the tab key until an element has the focus, if it has not."""
     expect(wanted).to_be_visible()
     for _ in range(80):
-        wanted.page.keyboard.press("Tab")
         if wanted.evaluate("element => element === document.activeElement"):
             return
+        wanted.page.keyboard.press("Tab")
     raise AssertionError("80 stops of the tab key do not lead there")
 
 

@@ -3,6 +3,7 @@ import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 import { ActiveFilters, clearFilters } from "../facets/active-filters";
 import { FacetsPanel } from "../facets/facets-panel";
 import { fieldTitle } from "../facets/titles";
+import { ToFilters } from "../facets/to-filters";
 import { CollectDialog } from "../results/judge-buttons";
 import { type ListRef, selectAt, useDigits } from "../results/select";
 import { SaveSearch } from "../saved/save-search";
@@ -82,9 +83,7 @@ function Head({ total }: { total: number | null }): JSX.Element {
     <header class="browse-head">
       <h1>{total === null ? words.title : words.total(total, isNarrowed)}</h1>
       <div class="browse-tools screen-only">
-        <Button class="browse-jump" onClick={() => document.getElementById(FILTERS)?.focus()}>
-          {strings.facets.title}
-        </Button>
+        <ToFilters of={FILTERS} />
         <SortChoice />
         <Button pressed={!isTable.value} onClick={() => show("as", null)}>
           {words.grid}

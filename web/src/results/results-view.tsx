@@ -5,6 +5,7 @@ import type { SearchResponse } from "../api/types";
 import { BrowseView } from "../browse/browse-view";
 import { ActiveFilters, clearFilters } from "../facets/active-filters";
 import { FacetsPanel } from "../facets/facets-panel";
+import { ToFilters } from "../facets/to-filters";
 import { SaveSearch } from "../saved/save-search";
 import { go, hrefTo, route } from "../state/navigation";
 import { describeQuery, describeQuestion } from "../state/query-descriptions";
@@ -63,15 +64,6 @@ function Found(): JSX.Element {
   );
 }
 
-/** The way to what narrow screens have below the list; a link would change the address. */
-function ToFilters(): JSX.Element {
-  return (
-    <Button class="results-jump" onClick={() => document.getElementById(FILTERS)?.focus()}>
-      {strings.facets.title}
-    </Button>
-  );
-}
-
 /** Screen readers are told what came; the focus stays where it is. */
 function useAnnouncement(response: SearchResponse | null): void {
   useEffect(() => {
@@ -90,7 +82,7 @@ function Head({ response, failed }: { response: SearchResponse | null; failed: b
         {response && <p class="faint">{words.summary(response.results.length, response.elapsed_ms)}</p>}
       </div>
       <div class="results-tools screen-only">
-        <ToFilters />
+        <ToFilters of={FILTERS} />
         {response && response.results.length > 0 && <Tools response={response} />}
       </div>
     </header>
