@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from histoseek.geometry import Rect
     from histoseek.mosaics.distances import Distance, Fusion, register_distance
     from histoseek.progress import show_progress
-    from histoseek.search.options import PhraseOptions, SearchOptions
+    from histoseek.search.options import DifferentialOptions, PhraseOptions, SearchOptions
     from histoseek.search.phrases.results import PhraseResults
     from histoseek.search.queries import (
         ArchivedCase,
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from histoseek.search.results import Match, SearchResult, SearchResults
     from histoseek.search.scope.fields import FieldFilter
     from histoseek.search.scope.listing import ListOptions
+    from histoseek.search.worklist import WorklistOptions
     from histoseek.training.alignment.closed_form import align
     from histoseek.training.pairs import PairedSlides
     from histoseek.training.slides.encoder_file import train_slide_encoder
@@ -63,6 +64,7 @@ __all__ = [
     "ArchivedSlide",
     "Case",
     "Composed",
+    "DifferentialOptions",
     "Distance",
     "EncodedSlide",
     "EvaluationSpec",
@@ -93,6 +95,7 @@ __all__ = [
     "TextQuery",
     "TileImage",
     "TrainingSettings",
+    "WorklistOptions",
     "__version__",
     "align",
     "evaluate",
@@ -114,6 +117,7 @@ _HOMES = {
     "ArchivedSlide": "histoseek.search.queries",
     "Case": "histoseek.search.queries",
     "Composed": "histoseek.search.queries",
+    "DifferentialOptions": "histoseek.search.options",
     "Distance": "histoseek.mosaics.distances",
     "EncodedSlide": "histoseek.search.queries",
     "EvaluationSpec": "histoseek.evaluation.settings",
@@ -144,6 +148,7 @@ _HOMES = {
     "TextQuery": "histoseek.search.queries",
     "TileImage": "histoseek.search.queries",
     "TrainingSettings": "histoseek.training.slides.settings",
+    "WorklistOptions": "histoseek.search.worklist",
     "align": "histoseek.training.alignment.closed_form",
     "evaluate": "histoseek.evaluation.evaluate",
     "find_weights": "histoseek.encoders.library",
