@@ -173,7 +173,7 @@ def test_a_typed_value_that_would_become_another_is_refused(
 
 
 @pytest.mark.parametrize(
-    "field", ["uri", "URI", "file_fingerprint", "width", "created", "report", "global_vector", "report_facts", "_rowid"]
+    "field", ["uri", "URI", "file_fingerprint", "width", "report", "global_vector", "report_facts", "_rowid"]
 )
 def test_columns_that_are_not_to_be_asked_for_are_no_fields(store: SlideTable, field: str) -> None:
     with pytest.raises(InputError, match="no such column") as refused:
@@ -183,6 +183,13 @@ def test_columns_that_are_not_to_be_asked_for_are_no_fields(store: SlideTable, f
         with pytest.raises(InputError, match="no such field") as refused:
             ParsedText.from_query(store, f"{field}:a kidney", expand=True)
         assert "uri" not in str(refused.value).partition("Fields are")[2]
+
+
+def test_when_slides_were_added_is_a_field_of_days_and_none_of_typed_words(store: SlideTable) -> None:
+    with pytest.raises(InputError, match="column created: 'a' does not fit"):
+        combine_filters(store, [FieldFilter("metadata", "created", ("a",))])
+    with pytest.raises(InputError, match="no such field"):
+        ParsedText.from_query(store, "created:a kidney", expand=True)
 
 
 def test_a_patient_may_be_named_in_a_field(store: SlideTable) -> None:
