@@ -227,3 +227,9 @@ def test_texts_without_end_are_refused_before_they_are_read(raw: httpx2.Client) 
 )
 def test_files_that_are_not_in_the_import_folder_are_refused(raw: httpx2.Client, name: str) -> None:
     assert raw.post("/archives/work/jobs", json={"files": [{"name": name}]}).status_code == 422
+
+
+@pytest.mark.parametrize("edge", ["5e-324", "1e-300", "0.09"])
+def test_figures_of_nothing_are_refused(raw: httpx2.Client, edge: str) -> None:
+    answer = raw.get(f"/archives/cohort/slides/{SLIDE}/figure?x=0&y=0&width={edge}&height={edge}")
+    assert answer.status_code == 422

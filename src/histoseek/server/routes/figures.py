@@ -29,6 +29,7 @@ router = APIRouter(tags=["figures"])
 _MAX_VERTICES = 40_000
 """What the message to the process that reads uploads has room for."""
 
+_SMALLEST_VIEW = 0.1
 _PURPOSE = "for research and education"
 _FILES: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}}}
 
@@ -73,6 +74,8 @@ def _make_spec(
     options: FigureOptions, spacing: float | None, title: str, annotations: Sequence[StoredAnnotation]
 ) -> FigureSpec:
     """What is asked for; raises InputError for a picture that is too flat, too high, or without a known scale."""
+    if min(options.width, options.height) < _SMALLEST_VIEW:
+        raise InputError("width, height", f"are less than {_SMALLEST_VIEW} px of the slide", "Show more of it")
     centre = (options.x + options.width / 2, options.y + options.height / 2)
     view = Viewport(*centre, options.width, options.height, options.rotation, options.flip)
     if options.scale_bar and spacing is None:
