@@ -83,7 +83,7 @@ def outline(viewer: Locator) -> list[float]:
 def test_a_rectangle_is_drawn_named_and_exported(viewer: Locator, server: RunningServer, tmp_path: Path) -> None:
     page = viewer.page
     open_annotations(viewer)
-    press(viewer, "Rectangle")
+    expect(viewer.get_by_role("button", name="Rectangle", exact=True)).to_have_attribute("aria-pressed", "true")
     drag(viewer, (500, 200), (700, 320))
     form = viewer.get_by_label("Class")
     form.fill("Tumour")
@@ -148,7 +148,6 @@ def test_shapes_turn_and_flip_with_their_slide(viewer: Locator) -> None:
     """A shape lies on the same tissue: its handle is where the slide shows its place."""
     page = viewer.page
     open_annotations(viewer)
-    press(viewer, "Rectangle")
     drag(viewer, (500, 200), (620, 240))
     expect(viewer.locator(".annotations-handle").first).to_be_visible()
     upright = outline(viewer)

@@ -86,11 +86,12 @@ def test_dropped_texts_and_pdfs_are_one_report(opened: Page) -> None:
     expect(chips(opened)).to_contain_text(["Report, 13 words"])
 
 
-def test_several_dropped_slides_are_a_case_or_only_uploaded(opened: Page, cohort: Path) -> None:
+def test_several_dropped_slides_are_a_case_a_worklist_or_only_uploaded(opened: Page) -> None:
     opened.evaluate(DROP, [["a.svs", "no slide"], ["b.svs", "neither"]])
     dialog = opened.get_by_role("dialog")
     expect(dialog.get_by_role("listitem")).to_have_text(["a.svs", "b.svs"])
-    expect(dialog.get_by_role("button", name="Search as one case")).to_be_visible()
+    for name in ("Search as one case", "Make a worklist", "Only upload"):
+        expect(dialog.get_by_role("button", name=name)).to_be_visible()
     assert accessibility_faults(opened) == []
     opened.keyboard.press("Escape")
     expect(dialog).to_be_hidden()

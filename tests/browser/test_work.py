@@ -125,6 +125,20 @@ def test_a_slide_that_was_asked_with_is_added_in_two_clicks(work: Page, place: P
     expect(work.get_by_label("Archive", exact=True).locator("option")).to_contain_text(f"({before + 1} slides)")
 
 
+def test_dropped_slides_make_a_worklist_in_one_click(work: Page, slides: list[bytes]) -> None:
+    work.evaluate("location.hash = '/results'")
+    expect(work.get_by_role("heading", name="Work", exact=True)).to_have_count(0)
+    drop(work, {"W-1.tiff": slides[0], "W-2.tiff": slides[1]})
+    work.get_by_role("dialog").get_by_role("button", name="Make a worklist").click()
+    rows = work.get_by_role("table").locator("tbody tr")
+    expect(work.locator(".worklists-progress")).to_contain_text("Done")
+    expect(rows).to_have_count(2)
+    expect(rows.first).to_contain_text("W-1.tiff")
+    work.get_by_role("link", name="All worklists").click()
+    for name in ("W-1.tiff", "W-2.tiff"):
+        work.get_by_role("button", name=f"Delete {name}").click()
+
+
 def test_a_folder_is_sorted_into_slides_reports_and_the_rest(
     work: Page, watched: Watched, slides: list[bytes], tmp_path: Path
 ) -> None:

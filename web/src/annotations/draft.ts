@@ -7,6 +7,9 @@ export const TOOLS = ["point", "line", "rectangle", "polygon", "pencil"] as cons
 export type DrawTool = (typeof TOOLS)[number];
 export type Tool = DrawTool | "ruler";
 
+/** What is drawn where nothing was drawn yet. */
+export const FIRST_TOOL: Tool = "rectangle";
+
 /** Tools that draw while the pointer is down. */
 export const DRAGGED: readonly Tool[] = ["rectangle", "pencil"];
 

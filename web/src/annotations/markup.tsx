@@ -11,7 +11,7 @@ import { FigureTool } from "../viewer/figure-tool";
 import type { SlideHandle } from "../viewer/handle";
 import { AnnotationLayer } from "./annotation-layer";
 import { AnnotationPanel } from "./annotation-panel";
-import type { Tool } from "./draft";
+import { FIRST_TOOL, type Tool } from "./draft";
 import { DrawingLayer } from "./drawing-layer";
 import { boundsOfGeometry, type Geometry } from "./geometry";
 import { type Annotations, type Facts, factsOf, USUAL_COLOUR, useAnnotations } from "./store";
@@ -73,7 +73,7 @@ function Tools({ slide, picture, annotations, tool, isOpen, choose, setIsOpen }:
         label={texts.open(annotations.all.length)}
         pressed={isOpen}
         onClick={() => {
-          choose(null);
+          choose(isOpen || annotations.all.length ? null : FIRST_TOOL);
           setIsOpen(!isOpen);
         }}
       />

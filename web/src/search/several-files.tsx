@@ -1,13 +1,14 @@
-/** Several slides that were given at once: one case to ask with, or slides that are only uploaded. */
+/** Several slides that were given at once: one case to ask with, slides for a table, or only to be uploaded. */
 import { signal } from "@preact/signals";
 import type { JSX } from "preact";
+import { archive } from "../state/archives";
 import { go } from "../state/navigation";
 import { strings } from "../strings";
 import { Button } from "../ui/button";
 import { Dialog } from "../ui/dialog";
 import { type NamedFile, namedFiles } from "../uploads/named-files";
 import { sendFiles } from "../uploads/upload-queue";
-import { askWithCase } from "./upload-queries";
+import { askWithCase, listNearest } from "./upload-queries";
 
 const words = strings.search;
 
@@ -38,6 +39,7 @@ export function SeveralFiles(): JSX.Element {
           <Button kind="primary" onClick={() => take(askWithCase)}>
             {words.asCase}
           </Button>
+          {archive.value && <Button onClick={() => take(listNearest)}>{strings.worklists.make}</Button>}
           <Button onClick={() => take((given) => uploadOnly(namedFiles(given)))}>{words.onlyUpload}</Button>
         </>
       }

@@ -1,12 +1,13 @@
 /** From a file to a question: it is uploaded, encoded, and asked with. */
 import { effect } from "@preact/signals";
 import { asApiError } from "../api/error";
-import type { ImageQuery, SlideRef, Upload } from "../api/types";
+import type { ImageQuery, Upload } from "../api/types";
 import { archiveName } from "../state/archives";
 import { route } from "../state/navigation";
 import { toast } from "../state/toasts";
 import { strings } from "../strings";
-import { ADD } from "../uploads/offer-to-add";
+import { ADD, offerToAdd } from "../uploads/offer-to-add";
+import { makeWorklist } from "../worklists/store";
 import { slidesOf, withoutUpload } from "./draft";
 import { encode, encodingJobs, isEncoded, isFinished } from "./encoding-jobs";
 import { queryOfUpload } from "./files";
@@ -15,24 +16,46 @@ import { isAwaited, removeUpload, sendUpload, settle, startUpload, whenSettled }
 
 /** Take a chosen or dropped file; a picture then waits for its spacing. */
 export async function uploadAndSearch(file: File): Promise<void> {
-  searchWithUpload(await startUpload(file));
+  const upload = await startUpload(file);
+  if (upload) offerToAdd(upload);
+  searchWithUpload(upload);
 }
 
 /** Send the file that waited for its spacing in um/px. */
 export async function sendWithSpacing(file: File, spacingUmPerPx: number): Promise<void> {
   const upload = await sendUpload(file, spacingUmPerPx);
-  if (!isAwaited()) searchWithUpload(upload);
+  if (!isAwaited()) {
+    if (upload) offerToAdd(upload);
+    searchWithUpload(upload);
+  }
   if (upload) settle(upload);
 }
 
-/** Upload the slides of a case one after the other, and ask with those that were not refused or given up. */
+/** Ask with the slides of a case. */
 export async function askWithCase(files: readonly File[]): Promise<void> {
-  const slides: SlideRef[] = [];
+  const slides = await sendAll(files);
+  if (slides.length) chooseImage({ kind: "case", slides: slides.map(({ upload_id }) => ({ upload_id })) });
+}
+
+/** Search with each of many slides, for one table. */
+export async function listNearest(files: readonly File[]): Promise<void> {
+  const archive = archiveName.peek();
+  const slides = await sendAll(files);
+  if (slides.length)
+    void makeWorklist(
+      archive,
+      slides.map(({ upload_id }) => ({ upload_id })),
+    );
+}
+
+/** Upload slides one after the other: those that were not refused or given up. */
+async function sendAll(files: readonly File[]): Promise<readonly Upload[]> {
+  const sent: Upload[] = [];
   for (const file of files) {
     const upload = (await startUpload(file)) ?? (await whenSettled());
-    if (upload) slides.push({ upload_id: upload.upload_id });
+    if (upload) sent.push(upload);
   }
-  if (slides.length) chooseImage({ kind: "case", slides });
+  return sent;
 }
 
 /** Ask with an upload, once it is encoded. */

@@ -6,7 +6,6 @@ import type { Upload } from "../api/types";
 import { resource } from "../state/resource";
 import { currentSession } from "../state/session";
 import { strings } from "../strings";
-import { offerToAdd } from "../uploads/offer-to-add";
 import { isPicture, sizeText } from "./files";
 
 /** needsSpacing: the file waits for its um/px; share: what of it is sent, 0 to 1; error: why it was refused. */
@@ -47,7 +46,6 @@ export async function sendUpload(file: File, spacingUmPerPx: number | null): Pro
     });
     pendingUpload.value = null;
     uploadList.reload();
-    offerToAdd(upload);
     return upload;
   } catch (error) {
     refuse(own, error);

@@ -39,7 +39,7 @@ export const search = {
   dropHere: "Drop to search with this file",
   severalTitle: (count: number) => `${count} slides`,
   severalWhy:
-    "The slides of one case are searched with together. Otherwise they are uploaded, to search with one by one.",
+    "The slides of one case are searched with together. A worklist searches with each, and gives one table. Or they are uploaded, to search with one by one.",
   asCase: "Search as one case",
   onlyUpload: "Only upload",
   kinds: {
