@@ -164,7 +164,6 @@ def show_ruler(tour: Tour) -> None:
     tour.page.locator(".viewer-scale-magnification").first.wait_for()
     tour.press(re.compile("^Annotations"))
     if not tour.page.locator(".annotations-item").count():
-        tour.press("Rectangle")
         drag(tour.page, ".viewer-stage", (0.45, 0.35), (0.55, 0.5))
         tour.page.locator(".annotations-item").first.wait_for()
     tour.press(re.compile("^Annotations"))

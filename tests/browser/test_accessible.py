@@ -81,12 +81,11 @@ def test_a_slide_is_found_judged_collected_compared_and_annotated_by_keys(opened
 
 
 def annotate(viewer: Locator) -> None:
-    """Draw a rectangle by keys: a button of the toolbar, a tool, two corners."""
+    """Draw a rectangle by keys: a button of the toolbar, two corners."""
     keys = viewer.page.keyboard
     stop_at(viewer.get_by_role("button", name="Annotations", exact=True))
     keys.press("Enter")
-    stop_at(viewer.get_by_role("button", name="Rectangle"))
-    keys.press("Enter")
+    expect(viewer.get_by_role("button", name="Rectangle", pressed=True)).to_be_visible()
     for key in ("Enter", "Shift+ArrowRight", "Shift+ArrowDown", "Enter"):
         keys.press(key)
     expect(viewer.locator(".annotations-item")).to_have_count(1)
