@@ -346,11 +346,11 @@ def test_numbers_are_spread_and_filtered_by_ranges(asking: Client, archive: Arch
     wanted = {slide_id for slide_id, age in ages.items() if age == lowest}
     request = SearchRequest(query=TextQuery(text="carcinoma"), filters=(within,), k=20)
     assert {one.slide_id for one in asking.search("cohort", request).results} <= wanted
-    page = asking.list_page("cohort", ListRequest(filters=(within,)))
+    page = asking.list_slide_page("cohort", ListRequest(filters=(within,)))
     assert ({one.slide_id for one in page.items}, page.total, page.next) == (wanted, len(wanted), None)
     for wrong in ({"minimum": 9, "maximum": 1}, {"minimum": "old"}):
         with pytest.raises(ServerProblem, match="age"):
-            asking.list_page("cohort", ListRequest(filters=(FieldFilter(field="age", **wrong),)))
+            asking.list_slide_page("cohort", ListRequest(filters=(FieldFilter(field="age", **wrong),)))
 
 
 def test_cases_and_patients_are_trays(asking: Client, archive: Archive) -> None:
@@ -369,13 +369,13 @@ def test_cases_and_patients_are_trays(asking: Client, archive: Archive) -> None:
 
 def test_slides_are_listed_in_any_order(asking: Client, archive: Archive) -> None:
     records = archive.records()
-    newest = asking.list_page("cohort").items
+    newest = asking.list_slide_page("cohort").items
     assert [one.created for one in newest] == sorted((one.created for one in records), reverse=True)
     found: list[str] = []
     after: str | None = None
     while True:
         request = ListRequest(sort="age", descending=False, limit=3, after=after)
-        page = asking.list_page("cohort", request)
+        page = asking.list_slide_page("cohort", request)
         found += [one.slide_id for one in page.items]
         after = page.next
         if after is None:
@@ -384,7 +384,7 @@ def test_slides_are_listed_in_any_order(asking: Client, archive: Archive) -> Non
     assert found == [one.slide_id for one in sorted(records, key=lambda one: (one.extra["age"], one.slide_id))]
     for wrong in ({"sort": "uri"}, {"after": "abc"}, {"where": "uri = 'x'"}):
         with pytest.raises(ServerProblem):
-            asking.list_page("cohort", ListRequest(**wrong))
+            asking.list_slide_page("cohort", ListRequest(**wrong))
 
 
 def test_what_a_field_was_filtered_by_leaves_its_own_counts(asking: Client) -> None:

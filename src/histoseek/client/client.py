@@ -105,7 +105,7 @@ class Client(AnnotationClient, SharedWork):
             if after is None:
                 return
 
-    def list_page(self, archive: str, request: ListRequest | None = None) -> SlideListing:
+    def list_slide_page(self, archive: str, request: ListRequest | None = None) -> SlideListing:
         """A page of slides of a filter in any order, by default the newest first, with how many there are."""
         return self._send(SlideListing, "POST", f"{make_archive_path(archive)}/slides/list", request or ListRequest())
 

@@ -88,9 +88,9 @@ class WorklistNearest(Response):
 class WorklistRow(Response):
     """One slide and what the archive says of it; done: false while it waits.
 
-    label and probability: the likeliest label, null where that is not calibrated; agreement: how the nearest patients'
-    labels agree; unlike: it is unlike anything in the archive; phrases: what a report would say; error: why it could
-    not be asked with.
+    label and probability: the likeliest label, null where that is not calibrated; agreement: what the nearest
+    patients vote for, as the sentence of a vote; unlike: it is unlike anything in the archive; phrases: what a report
+    would say; error: why it could not be asked with.
     """
 
     slide_id: str | None

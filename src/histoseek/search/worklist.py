@@ -17,7 +17,6 @@ from histoseek.search.queries import ArchivedSlide, ImageQuery, SlideFile
 from histoseek.search.regional.opening import has_region_measure, open_region_measure
 from histoseek.search.results import SearchResult
 from histoseek.search.search import search
-from histoseek.search.vote import Vote
 from histoseek.slides.sources.registry import source_name
 
 MOST_NEAREST, MOST_PHRASES = 20, 10
@@ -64,8 +63,8 @@ class WorklistRow:
     """One slide of a worklist, and what the archive says of it.
 
     name: of its file, or its id; label and probability: the likeliest label, and how probable it is, None where that
-    is not calibrated; agreement: how the nearest patients' labels agree, in words; unlike: it is unlike anything in the
-    archive; phrases: what a report would say, likeliest first; error: why it could not be asked with.
+    is not calibrated; agreement: what the nearest patients vote for, as a sentence; unlike: it is unlike anything in
+    the archive; phrases: what a report would say, likeliest first; error: why it could not be asked with.
     """
 
     name: str
@@ -124,23 +123,11 @@ def _make_row(archive: ArchiveFolder, query: ImageQuery, options: WorklistOption
         slide_id=slide_id,
         label=likeliest.label if likeliest and is_of_label else None,
         probability=likeliest.share if likeliest and is_of_label else None,
-        agreement=_describe_agreement(results.vote_) if results.vote_ else "",
+        agreement=results.vote_.sentence if results.vote_ else "",
         unlike=results.is_novel,
         nearest=tuple(_to_nearest(result, options.label) for result in results),
         phrases=_list_phrases(archive, query, options),
     )
-
-
-def _describe_agreement(vote: Vote) -> str:
-    """How many patients have the commonest label, as in "6 colorectal, 5 others: no agreement"."""
-    tally = vote.majority
-    if not tally.shares:
-        return "no labels"
-    first = tally.shares[0]
-    count = round(first.share * vote.patients)
-    others = vote.patients - count
-    rest = f", {others} {'other' if others == 1 else 'others'}" if others else ""
-    return f"{count} {first.label}{rest}{': no agreement' if tally.abstains else ''}"
 
 
 def _to_nearest(result: SearchResult, label: str) -> NearestSlide:

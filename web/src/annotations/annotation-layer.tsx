@@ -3,6 +3,7 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 import type { AnnotationFeature } from "../api/types";
 import { strings } from "../strings";
 import type { SlideHandle } from "../viewer/handle";
+import { ARROWS, pointIn } from "../viewer/input";
 import { centreOf, inPx, type Point, stepOnSlide, toScreen, toSlide, turned, type View } from "../viewer/view";
 import {
   boundsOfGeometry,
@@ -18,13 +19,6 @@ import { factsOf } from "./store";
 
 const KEY_STEP_PX = 4;
 const MOST_HANDLES = 200;
-
-const ARROWS: Readonly<Record<string, Point>> = {
-  ArrowLeft: { x: -1, y: 0 },
-  ArrowRight: { x: 1, y: 0 },
-  ArrowUp: { x: 0, y: -1 },
-  ArrowDown: { x: 0, y: 1 },
-};
 
 export interface AnnotationLayerProps {
   readonly slide: SlideHandle;
@@ -87,7 +81,7 @@ function Shape({ geometry, colour, isSelected, onSelect }: ShapeProps): JSX.Elem
   const path = useMemo(() => (geometry.type.endsWith("Point") ? "" : svgPath(geometry)), [geometry]);
   if (!path) return null;
   return (
-    <g class={isSelected ? "annotations-shape is-selected" : "annotations-shape"}>
+    <g class={isSelected ? "is-selected" : undefined}>
       <path class="annotations-edge" d={path} />
       <path class="annotations-line" d={path} stroke={colour} />
       {/* biome-ignore lint/a11y/noStaticElementInteractions: the list of annotations does the same by keys. */}
@@ -230,14 +224,8 @@ function Handle({ view, at, isMiddle = false, label, shapeAt, onMove, onEnd }: H
   );
 }
 
-/** Where an event is in an element, in CSS px from its corner. */
-export function pointIn(element: Element | null, event: MouseEvent): Point {
-  const { left, top } = element?.getBoundingClientRect() ?? { left: 0, top: 0 };
-  return { x: event.clientX - left, y: event.clientY - top };
-}
-
 /** From level-0 px to the screen, for SVG. */
-export function matrixOf(view: View): string {
+function matrixOf(view: View): string {
   const [right, down] = [turned(view.turn, { x: 1, y: 0 }), turned(view.turn, { x: 0, y: 1 })];
   const origin = toScreen(view, { x: 0, y: 0 });
   const linear = [right.x, right.y, down.x, down.y].map((value) => value / view.scale);

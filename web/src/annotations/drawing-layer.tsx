@@ -2,22 +2,15 @@ import type { JSX } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { strings } from "../strings";
 import type { SlideHandle } from "../viewer/handle";
+import { ARROWS, pointIn } from "../viewer/input";
 import { lengthText } from "../viewer/lengths";
 import { type Point, stepOnSlide, toScreen, toSlide, type View } from "../viewer/view";
-import { pointIn } from "./annotation-layer";
 import { DRAGGED, finish, type Step, setPoint, type Tool } from "./draft";
 import { type Geometry, lengthOf, onSlide, pathsOf } from "./geometry";
 
 const NEAR_PX = 6;
 const KEY_STEP_PX = 8;
 const PENCIL_STEP_PX = 3;
-
-const ARROWS: Readonly<Record<string, Point>> = {
-  ArrowLeft: { x: -1, y: 0 },
-  ArrowRight: { x: 1, y: 0 },
-  ArrowUp: { x: 0, y: -1 },
-  ArrowDown: { x: 0, y: 1 },
-};
 
 export interface DrawingLayerProps {
   readonly slide: SlideHandle;
@@ -43,7 +36,7 @@ export function DrawingLayer(props: DrawingLayerProps): JSX.Element | null {
     <>
       <div
         ref={layer}
-        class="annotations-draw"
+        class="viewer-draw annotations-draw"
         role="application"
         aria-label={texts.drawing(texts.tools[tool])}
         // biome-ignore lint/a11y/noNoninteractiveTabindex: keys draw here.
@@ -84,7 +77,7 @@ function useDraft({ slide, tool, onDone, onEnd }: DrawingLayerProps): Handlers &
     if (done) onDone(done);
   };
   const placeOf = (event: PointerEvent & { currentTarget: EventTarget | null }, view: View): Point =>
-    onSlide(toSlide(view, pointIn(event.currentTarget as Element, event)), slide.source.image);
+    onSlide(toSlide(view, pointIn(event.currentTarget, event)), slide.source.image);
   const drop = (): void => {
     setIsDown(false);
     setPoints([]);
@@ -159,7 +152,7 @@ function draftLine(tool: Tool, points: readonly Point[], cursor: Point | null): 
 function Line({ points }: { points: readonly Point[] }): JSX.Element {
   const path = points.map(({ x, y }) => `${x},${y}`).join(" ");
   return (
-    <g class="annotations-shape is-draft">
+    <g class="is-draft">
       <polyline class="annotations-edge" points={path} />
       <polyline class="annotations-line" points={path} />
       {points.map(({ x, y }) => (

@@ -1,6 +1,6 @@
 /** Shapes as they are drawn and as GeoJSON has them; positions in level-0 px. */
 import type { AnnotationFeature } from "../api/types";
-import { lengthText } from "../viewer/lengths";
+import { areaText, lengthText } from "../viewer/lengths";
 import type { Point, Rect, Size } from "../viewer/view";
 import { boundsOf } from "../viewer/view";
 
@@ -76,11 +76,6 @@ export function measureText(measurements: Readonly<Record<string, number>> | und
   const length = measurements?.["Length \u00b5m"];
   if (area !== undefined) return areaText(area);
   return length === undefined ? "" : lengthText(length);
-}
-
-export function areaText(um2: number): string {
-  const [value, unit] = um2 >= 1e5 ? [um2 / 1e6, "mm\u00b2"] : [um2, "\u00b5m\u00b2"];
-  return `${Number(value.toPrecision(3)).toLocaleString("en")} ${unit}`;
 }
 
 function clamp(value: number, least: number, most: number): number {

@@ -39,7 +39,7 @@ export function SlideCard({ slide, listed, ofTray = false }: SlideCardProps): JS
         </a>
       </h3>
       {slide.diagnosis && <p class="browse-diagnosis">{slide.diagnosis}</p>}
-      <p class="browse-facts">{facts.filter(Boolean).join(" · ")}</p>
+      <p>{facts.filter(Boolean).join(" · ")}</p>
       {!ofTray && <CaseLinks slide={slide} />}
     </li>
   );

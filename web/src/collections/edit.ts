@@ -3,8 +3,7 @@ import type { Collection, CollectionContent, CollectionItem } from "../api/types
 type Items = readonly CollectionItem[];
 type Named = Pick<CollectionItem, "archive" | "slide_id">;
 
-// As long as the server takes.
-export const MOST_ITEMS = 5000;
+/** As long as the server takes. */
 export const LONGEST_NOTE = 2000;
 export const LONGEST_NAME = 200;
 

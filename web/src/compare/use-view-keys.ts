@@ -1,7 +1,7 @@
 import { useEffect, useMemo } from "preact/hooks";
 import { useShortcuts } from "../state/shortcuts";
 import { strings } from "../strings";
-import { moveByKey, ZOOM_STEP } from "../viewer/keys";
+import { moveByKey, ZOOM_STEP } from "../viewer/input";
 import type { Stage } from "../viewer/stage";
 
 const texts = strings.compare.keys;

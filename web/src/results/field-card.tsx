@@ -9,7 +9,7 @@ import { selectionOf } from "../state/region-key";
 import { selectedIds } from "../state/selection";
 import { strings } from "../strings";
 import { Button, IconButton } from "../ui/button";
-import { areaText, lengthText } from "../viewer/lengths";
+import { extentText, lengthText } from "../viewer/lengths";
 import { FieldPicture } from "./field-picture";
 import { JudgeButtons } from "./judge-buttons";
 import { judgedMarks, markOfField, pressFieldMark } from "./judgements";
@@ -76,7 +76,7 @@ export function FieldCard({ result, calibratedFor, slideIds }: FieldCardProps): 
 
 function sizeText(region: Region, umPerPx: number): string {
   if (!umPerPx) return strings.viewer.sizePx(region.width, region.height);
-  return areaText(region.width * umPerPx, region.height * umPerPx);
+  return extentText(region.width * umPerPx, region.height * umPerPx);
 }
 
 /** The next best fields, once somebody asks for them. */

@@ -51,7 +51,7 @@ export function QueryFieldPicture({ slide, field }: { slide: QuerySlide; field: 
 /** Of a slide whose places or scale are not known all is shown. */
 function Thumbnail({ slideId }: { slideId: string }): JSX.Element {
   return (
-    <span class="results-picture results-whole">
+    <span class="results-picture">
       <Picture
         width={FIELD_PX}
         height={FIELD_PX}

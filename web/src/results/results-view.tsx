@@ -102,7 +102,7 @@ function Tools({ response }: { response: SearchResponse }): JSX.Element {
         {words.groups.group}
       </Button>
       <CollectMenu response={response} />
-      <a class="button button-plain" href={hrefTo({ view: "board", selected: null })}>
+      <a class="button" href={hrefTo({ view: "board", selected: null })}>
         <Icon name="compare" />
         {strings.board.title}
       </a>

@@ -17,7 +17,7 @@ const MOST_LABELS = 5;
 export function Verdict({ response }: { response: SearchResponse }): JSX.Element {
   const { labels, vote, unlike, novelty, false_alarms } = response;
   return (
-    <section class="results-verdict" aria-label={words.title}>
+    <section aria-label={words.title}>
       {unlike && <Unlike novelty={novelty} falseAlarms={false_alarms} />}
       {vote && <p class="results-sentence">{vote.sentence}</p>}
       <details>

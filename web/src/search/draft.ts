@@ -24,8 +24,7 @@ export const EMPTY_DRAFT: Draft = Object.freeze({
   weight: 0.5,
 });
 
-// As long as the server takes.
-export const LONGEST_WORDS = 4000;
+/** As long as the server takes. */
 export const LONGEST_REPORT = 200_000;
 
 const WITHOUT = " without ";

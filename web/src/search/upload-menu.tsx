@@ -13,7 +13,7 @@ import { uploadList } from "./uploads";
 
 const words = strings.search;
 
-/** The slides that were uploaded in this session, to be confirming with again or deleted; nothing where there are none. */
+/** The slides that were uploaded, to be asked with again or deleted; nothing where there are none. */
 export function UploadMenu(): JSX.Element | null {
   const uploads = uploadList.state.value.value ?? [];
   if (!uploads.length) return null;
@@ -48,7 +48,7 @@ function UploadEntry({ upload }: { upload: Upload }): JSX.Element {
   return (
     <li>
       <Picture class="search-thumbnail" src={uploads.thumbnailUrl(upload.upload_id, 128)} width={32} height={32} />
-      <div class="search-chosen-text">
+      <div class="search-file-text">
         <strong>{upload.name}</strong>
         <span class="faint">{`${sizeText(upload.bytes)}, ${words.expires(expires)}`}</span>
         <EncodingProgress uploadId={upload.upload_id} />

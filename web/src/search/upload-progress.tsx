@@ -15,7 +15,7 @@ export function UploadProgress({ sending }: { sending: PendingUpload }): JSX.Ele
   const { file, error, needsSpacing } = sending;
   return (
     <div class="search-sending">
-      <div class="search-chosen-text">
+      <div class="search-file-text">
         <strong>{file.name}</strong>
         {error ? <Refused sending={sending} /> : <span class="faint">{sizeText(file.size)}</span>}
       </div>

@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { PastSearch } from "./search-history";
 
 const search = (href: string, results = 1): PastSearch => ({
@@ -15,6 +15,9 @@ describe("past searches", () => {
   beforeAll(async () => {
     vi.stubGlobal("sessionStorage", { getItem: () => null });
     ({ withSearch } = await import("./search-history"));
+  });
+  afterAll(() => {
+    vi.unstubAllGlobals();
   });
 
   it("have the latest first", () => {

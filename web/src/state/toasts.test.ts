@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { dismissText, toast, toasts } from "./toasts";
 
 const texts = () => toasts.value.map(({ text }) => text);
@@ -7,6 +7,9 @@ describe("toasts", () => {
   beforeEach(() => {
     vi.useFakeTimers();
     toasts.value = [];
+  });
+  afterEach(() => {
+    vi.useRealTimers();
   });
 
   it("say the same once, the latest last", () => {

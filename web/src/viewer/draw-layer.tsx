@@ -1,7 +1,8 @@
 import type { JSX } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { strings } from "../strings";
-import { areaText } from "./lengths";
+import { ARROWS, pointIn } from "./input";
+import { extentText } from "./lengths";
 import { moveRegion, regionAround, regionBetween, resizeRegion } from "./regions";
 import type { Stage } from "./stage";
 import { type PlacedBox, type Point, placeBox, type Rect, type Size, stepOnSlide, toSlide, type View } from "./view";
@@ -11,13 +12,6 @@ const LEAST_PX = 8;
 const KEY_STEP_PX = 12;
 /** A region that is placed by keys begins as wide as this share of the stage. */
 const FIRST_SHARE = 0.3;
-
-const ARROWS: Readonly<Record<string, Point>> = {
-  ArrowLeft: { x: -1, y: 0 },
-  ArrowRight: { x: 1, y: 0 },
-  ArrowUp: { x: 0, y: -1 },
-  ArrowDown: { x: 0, y: 1 },
-};
 
 export interface DrawLayerProps {
   readonly stage: Stage;
@@ -50,7 +44,7 @@ export function DrawLayer(props: DrawLayerProps): JSX.Element {
         {view && pending && <PendingBox box={placeBox(view, pending)} />}
       </div>
       <p class="viewer-draw-hint" role="status">
-        {pending && umPerPx !== null && <b>{areaText(pending.width * umPerPx, pending.height * umPerPx)} </b>}
+        {pending && umPerPx !== null && <b>{extentText(pending.width * umPerPx, pending.height * umPerPx)} </b>}
         {strings.viewer.drawHint}
       </p>
     </>
@@ -72,14 +66,14 @@ function useDrawing({ stage, slide, byKeyboard, onAdd, onEnd }: DrawLayerProps):
     if (drawn) onAdd(drawn);
   };
   const drawnTo = (event: PointerEvent, view: View): Rect | null =>
-    from.current && regionBetween(slide, from.current, toSlide(view, pointIn(event)));
+    from.current && regionBetween(slide, from.current, toSlide(view, pointIn(event.currentTarget, event)));
   return {
     pending,
     onPointerDown: (event) => {
       const view = stage.view.peek();
       if (!view || event.button !== 0 || !event.isPrimary) return;
       event.currentTarget.setPointerCapture(event.pointerId);
-      from.current = toSlide(view, pointIn(event));
+      from.current = toSlide(view, pointIn(event.currentTarget, event));
     },
     onPointerMove: (event) => {
       const view = stage.view.peek();
@@ -125,10 +119,4 @@ function first(view: View | null, slide: Size): Rect | null {
   return (
     view && regionAround(slide, view.centre, FIRST_SHARE * view.scale * Math.min(view.stage.width, view.stage.height))
   );
-}
-
-/** Where an event is in the element that listens to it. */
-function pointIn(event: PointerEvent): Point {
-  const { left, top } = (event.currentTarget as HTMLElement).getBoundingClientRect();
-  return { x: event.clientX - left, y: event.clientY - top };
 }

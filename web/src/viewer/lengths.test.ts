@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { areaText, lengthText, scaleBar } from "./lengths";
+import { extentText, lengthText, scaleBar } from "./lengths";
 import { isWithinScan, magnification, magnificationText, STEPS, umPerScreenPx } from "./magnification";
 
 describe("scaleBar", () => {
@@ -33,8 +33,8 @@ describe("texts of sizes", () => {
   it("turn to mm from 1000 um", () => {
     expect(lengthText(999)).toBe("999 \u00b5m");
     expect(lengthText(1500)).toBe("1.5 mm");
-    expect(areaText(420.4, 309.6)).toBe("420 \u00d7 310 \u00b5m");
-    expect(areaText(1500, 320)).toBe("1.50 \u00d7 0.32 mm");
+    expect(extentText(420.4, 309.6)).toBe("420 \u00d7 310 \u00b5m");
+    expect(extentText(1500, 320)).toBe("1.50 \u00d7 0.32 mm");
   });
 });
 

@@ -1,4 +1,4 @@
-/** The length of a scale bar: 1, 2 or 5 times a power of ten. */
+/** Lengths, extents and areas in words, and the length of a scale bar: 1, 2 or 5 times a power of ten. */
 
 export interface Bar {
   readonly um: number;
@@ -24,9 +24,15 @@ export function lengthText(um: number): string {
 }
 
 /** "420 x 310 um" of a rectangle, with the signs of times and micro. */
-export function areaText(widthUm: number, heightUm: number): string {
+export function extentText(widthUm: number, heightUm: number): string {
   if (Math.max(widthUm, heightUm) < 1000) {
     return `${Math.round(widthUm)} \u00d7 ${Math.round(heightUm)} \u00b5m`;
   }
   return `${(widthUm / 1000).toFixed(2)} \u00d7 ${(heightUm / 1000).toFixed(2)} mm`;
+}
+
+/** "0.42 mm²" or "5,200 µm²". */
+export function areaText(um2: number): string {
+  const [value, unit] = um2 >= 1e5 ? [um2 / 1e6, "mm\u00b2"] : [um2, "\u00b5m\u00b2"];
+  return `${Number(value.toPrecision(3)).toLocaleString("en")} ${unit}`;
 }

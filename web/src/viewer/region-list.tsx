@@ -2,7 +2,7 @@ import type { ComponentChildren, JSX } from "preact";
 import { strings } from "../strings";
 import { Button, IconButton } from "../ui/button";
 import type { Frame } from "./frame";
-import { areaText } from "./lengths";
+import { extentText } from "./lengths";
 import type { Rect } from "./view";
 
 /** How drawn regions look; beside the colours of matches and of texts. */
@@ -55,5 +55,5 @@ export function RegionList({ regions, umPerPx, onShow, onRemove, children }: Reg
 
 function sizeText(rect: Rect, umPerPx: number | null): string {
   if (umPerPx === null) return strings.viewer.sizePx(rect.width, rect.height);
-  return areaText(rect.width * umPerPx, rect.height * umPerPx);
+  return extentText(rect.width * umPerPx, rect.height * umPerPx);
 }

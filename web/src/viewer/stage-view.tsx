@@ -3,7 +3,7 @@ import { strings } from "../strings";
 import { ContourLayer, OverlayLegend } from "./contour-layer";
 import type { Frame } from "./frame";
 import { FrameLayer } from "./frame-layer";
-import { moveByKey } from "./keys";
+import { moveByKey } from "./input";
 import { Navigator } from "./navigator";
 import { PickLayer } from "./pick-layer";
 import { ScaleBar } from "./scale-bar";

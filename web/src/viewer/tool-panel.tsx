@@ -12,11 +12,12 @@ export interface ToolPanelProps {
   readonly label: string;
   /** Whether what it sets is other than usual. */
   readonly pressed: boolean;
+  readonly class?: string;
   readonly children: ComponentChildren;
 }
 
 /** A button of the toolbar that opens further controls; Escape and other panels close them. */
-export function ToolPanel({ icon, label, pressed, children }: ToolPanelProps): JSX.Element {
+export function ToolPanel({ icon, label, pressed, class: own = "", children }: ToolPanelProps): JSX.Element {
   const root = useRef<HTMLDivElement>(null);
   const id = useId();
   const isOpen = open.value === id;
@@ -42,7 +43,7 @@ export function ToolPanel({ icon, label, pressed, children }: ToolPanelProps): J
           open.value = isOpen ? null : id;
         }}
       />
-      <div id={id} class="viewer-panel" hidden={!isOpen}>
+      <div id={id} class={`viewer-panel ${own}`} hidden={!isOpen}>
         {isOpen && children}
       </div>
     </div>

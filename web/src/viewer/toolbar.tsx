@@ -3,7 +3,7 @@ import type { ComponentChildren, JSX } from "preact";
 import { strings } from "../strings";
 import { neighbourAt } from "../ui/arrows";
 import { Button, IconButton } from "../ui/button";
-import { ZOOM_STEP } from "./keys";
+import { ZOOM_STEP } from "./input";
 import { isWithinScan, magnification, magnificationText, STEPS, umPerScreenPx } from "./magnification";
 import type { Stage } from "./stage";
 import { TurnTool } from "./turn-tool";

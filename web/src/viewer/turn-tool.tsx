@@ -1,43 +1,20 @@
 import type { JSX } from "preact";
-import { useId, useRef, useState } from "preact/hooks";
 import { strings } from "../strings";
 import { Button, IconButton } from "../ui/button";
-import { QUARTER } from "./keys";
+import { QUARTER } from "./input";
 import type { Stage } from "./stage";
+import { ToolPanel } from "./tool-panel";
 import { type Turn, UPRIGHT } from "./view";
 
 const text = strings.viewer;
 
 /** A button that opens what turns and flips the slide; shift and a drag on the slide turn it, too. */
 export function TurnTool({ stage }: { stage: Stage }): JSX.Element {
-  const [isOpen, setIsOpen] = useState(false);
-  const root = useRef<HTMLDivElement>(null);
-  const id = useId();
-  const onKeyDown = (event: KeyboardEvent): void => {
-    if (!isOpen) return;
-    if (event.key === "Escape") {
-      setIsOpen(false);
-      root.current?.querySelector<HTMLElement>(":scope > button")?.focus();
-    } else if (!event.key.startsWith("Arrow")) return;
-    // Arrow keys are the slider's, not the toolbar's.
-    event.stopPropagation();
-  };
   const turn = stage.view.value?.turn ?? UPRIGHT;
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: keys of what is in it come up to here.
-    <div ref={root} class="viewer-turn" onKeyDown={onKeyDown}>
-      <IconButton
-        icon="turn"
-        label={text.turn}
-        pressed={turn.degrees !== 0 || turn.flipped}
-        aria-expanded={isOpen}
-        aria-controls={id}
-        onClick={() => setIsOpen(!isOpen)}
-      />
-      <div id={id} class="viewer-turn-panel" hidden={!isOpen}>
-        {isOpen && <TurnControls stage={stage} turn={turn} />}
-      </div>
-    </div>
+    <ToolPanel icon="turn" label={text.turn} pressed={turn.degrees !== 0 || turn.flipped} class="viewer-turn">
+      <TurnControls stage={stage} turn={turn} />
+    </ToolPanel>
   );
 }
 

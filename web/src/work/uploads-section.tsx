@@ -110,7 +110,7 @@ function LeftOut(): JSX.Element | null {
     leftOut.value = [];
   };
   return (
-    <details class="work-left-out" open={files.length <= 5}>
+    <details open={files.length <= 5}>
       <summary>{words.leftOut(files.length)}</summary>
       <ul class="work-lines">
         {files.map(({ name, reason }) => (

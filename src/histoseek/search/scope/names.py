@@ -114,14 +114,17 @@ class NameIndex:
         rows = rows.sort_by("slide_id").combine_chunks()
         self.slide_ids: pa.Array = _one_chunk(rows["slide_id"])
         self._owners: dict[NameKind, Indices] = {}
+        self._counts: dict[NameKind, Indices] = {}
         self._names: dict[NameKind, _Names] = {"slide": _name_slides(self.slide_ids, _one_chunk(rows["uri"]))}
         self._add("patient", rows["patient_id"])
         self._add("case", rows["case_id"])
 
     def _add(self, kind: NameKind, column: pa.ChunkedArray) -> None:
         codes = _one_chunk(column).dictionary_encode()
+        named = len(codes.dictionary)
         self._owners[kind] = codes.indices.fill_null(-1).to_numpy().astype(np.int64)
-        self._names[kind] = _Names(codes.dictionary, np.arange(len(codes.dictionary)), len(codes.dictionary))
+        self._counts[kind] = np.bincount(self._owners[kind] + 1, minlength=named + 1)[1:]
+        self._names[kind] = _Names(codes.dictionary, np.arange(named), named)
 
     def complete(self, text: str, most: int, kinds: Sequence[NameKind] = NAME_KINDS) -> tuple[Name, ...]:
         """Up to `most` names of each kind that have a text: those that begin with it first; none for an empty one."""
@@ -164,9 +167,10 @@ class NameIndex:
                     break
                 owners.setdefault(int(names.owners[place]), place)
         for owner, place in owners.items():
-            slides = [owner] if kind == "slide" else np.flatnonzero(self._owners[kind] == owner)
-            slide_id = self.slide_ids[slides[0]].as_py() if len(slides) == 1 else None
-            yield Name(kind, names.texts[place].as_py(), len(slides), slide_id)
+            slides = 1 if kind == "slide" else int(self._counts[kind][owner])
+            only = None if slides > 1 else owner if kind == "slide" else int(np.argmax(self._owners[kind] == owner))
+            slide_id = None if only is None else self.slide_ids[only].as_py()
+            yield Name(kind, names.texts[place].as_py(), slides, slide_id)
 
     def _select(self, kind: NameKind, owners: Indices) -> Booleans:
         """Which slides are those, or of those, that are named, bool [S]."""
