@@ -115,7 +115,7 @@ def test_a_search_is_saved_and_leads_back(opened: Page, own: Client) -> None:
     dialog.get_by_role("button", name="Save this search").click()
     expect(opened.get_by_text("like the first was saved")).to_be_visible()
     go(opened, "#/work?archive=cohort")
-    row = opened.locator(".saved-row")
+    row = opened.locator("[aria-labelledby=saved-title] .row")
     expect(row).to_contain_text("Nothing new")
     assert accessibility_faults(opened) == []
     row.get_by_role("link", name="like the first").click()
@@ -137,7 +137,7 @@ def test_news_of_a_saved_search_are_counted_and_then_seen(opened: Page, own: Cli
     opened.route("**/saved-searches", lambda route: _with_news(route, 3))
     opened.route("**/news", lambda route: route.fulfill(json=news))
     go(opened, "#/work?archive=cohort")
-    row = opened.locator(".saved-row")
+    row = opened.locator("[aria-labelledby=saved-title] .row")
     expect(row).to_contain_text("3 new slides")
     opened.unroute("**/saved-searches")
     with opened.expect_response("**/seen") as answer:

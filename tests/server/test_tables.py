@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from histoseek.server.http.downloads import make_file_name, to_csv, to_json
+from histoseek.server.http.downloads import make_file_name
+from histoseek.tables import to_csv, to_json
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
 

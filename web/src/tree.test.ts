@@ -37,6 +37,21 @@ describe("the tree", () => {
     expect(source.split("\n").length).toBeLessThanOrEqual(MOST_LINES + 1);
   });
 
+  it("has no rooms that import each other", () => {
+    const rooms = new Map<string, Set<string>>();
+    for (const [file, source] of Object.entries(SOURCES)) {
+      const room = roomOf(file);
+      const others = importsOf(file.slice(2), source).map((to) => roomOf(to));
+      rooms.set(room, new Set([...(rooms.get(room) ?? []), ...others.filter((other) => other !== room)]));
+    }
+    for (;;) {
+      const done = [...rooms].filter(([, others]) => ![...others].some((other) => rooms.has(other)));
+      if (!done.length) break;
+      for (const [room] of done) rooms.delete(room);
+    }
+    expect([...rooms.keys()]).toEqual([]);
+  });
+
   it("writes no English out beside strings/", () => {
     const written = /(?:>|\b(?:aria-label|title|placeholder|alt)=")\s*[A-Z]?[a-z]+(?: [a-z]+)+[.?]?\s*(?:<\/|")/;
     const found = Object.entries(SOURCES).filter(([file, source]) => file.endsWith(".tsx") && written.test(source));

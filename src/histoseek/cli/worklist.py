@@ -33,7 +33,7 @@ def worklist(
     from histoseek.progress import show_progress
     from histoseek.search.queries import ArchivedSlide, SlideFile
     from histoseek.search.worklist import WorklistOptions, list_columns, to_cells
-    from histoseek.server.http.downloads import to_csv, to_json
+    from histoseek.tables import to_csv, to_json
 
     if out.suffix.lower() not in (".csv", ".json"):
         raise InputError(str(out), "is neither .csv nor .json", "Name such a file")

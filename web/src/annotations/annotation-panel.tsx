@@ -68,7 +68,7 @@ export function AnnotationPanel(props: AnnotationPanelProps): JSX.Element {
           icon="upload"
           label={texts.import}
           accept=".geojson,.json"
-          onFile={(file) => void annotations.importFile(file)}
+          onFiles={([file]) => file && void annotations.importFile(file)}
         />
       </div>
     </section>

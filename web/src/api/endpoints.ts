@@ -26,7 +26,6 @@ import type {
   NewsSeen,
   OfferedFile,
   OpenUpload,
-  Page,
   PhrasesRequest,
   PhrasesResponse,
   Region,
@@ -71,9 +70,7 @@ export const archives = {
 };
 
 export const slides = {
-  list: (archive: string, after: string | null, limit: number, signal?: Signal) =>
-    request<Page<Slide>>("GET", path`archives/${archive}/slides`, { parameters: { after, limit }, signal }),
-  page: (archive: string, body: ListRequest, signal?: Signal) =>
+  list: (archive: string, body: ListRequest, signal?: Signal) =>
     request<SlideListing>("POST", path`archives/${archive}/slides/list`, { body, signal }),
   get: (archive: string, slideId: string, signal?: Signal) =>
     request<Slide>("GET", path`archives/${archive}/slides/${slideId}`, { signal }),
@@ -122,6 +119,9 @@ export const uploads = {
     }),
   complete: (uploadId: string, signal?: Signal) =>
     request<Upload>("POST", path`uploads/${uploadId}/complete`, { signal }),
+  /** Encode an upload for an archive, so that a search with it need not. */
+  encode: (uploadId: string, archive: string) =>
+    request<Job>("POST", path`uploads/${uploadId}/encode`, { body: { archive } }),
   /** leaving: the page may be closed before the answer comes. */
   remove: (uploadId: string, leaving = false) => request<void>("DELETE", path`uploads/${uploadId}`, { leaving }),
   thumbnailUrl: (uploadId: string, px = 256) => urlOf(path`uploads/${uploadId}/thumbnail`, { px }),

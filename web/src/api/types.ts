@@ -134,9 +134,3 @@ export type ImageQuery = api.ComposedQuery["image"];
 
 /** The value of a metadata column. */
 export type Value = Required<api.FieldFilter>["values"][number];
-
-/** One page of a longer list; next: the cursor of the next page, null at the end. */
-export interface Page<Item> {
-  readonly items: readonly Item[];
-  readonly next: string | null;
-}

@@ -1,14 +1,14 @@
 import type { JSX } from "preact";
 import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
+import { CollectDialog } from "../collections/add-dialog";
 import { ActiveFilters, clearFilters } from "../facets/active-filters";
 import { FacetsPanel } from "../facets/facets-panel";
-import { fieldTitle } from "../facets/titles";
 import { ToFilters } from "../facets/to-filters";
-import { CollectDialog } from "../results/judge-buttons";
-import { type ListRef, selectAt, useDigits } from "../results/select";
 import { SaveSearch } from "../saved/save-search";
 import { Welcome } from "../search/welcome";
 import { archive } from "../state/archives";
+import { fieldTitle } from "../state/field-titles";
+import { type ListRef, selectAt, useDigits } from "../state/list-selection";
 import { route, show } from "../state/navigation";
 import { useShortcuts } from "../state/shortcuts";
 import { strings } from "../strings";

@@ -33,7 +33,7 @@ effect(() => {
 
 export const firstPage = resource(
   () => wanted.value,
-  ({ archive, request }, abort) => slides.page(archive, request, abort),
+  ({ archive, request }, abort) => slides.list(archive, request, abort),
 );
 
 interface Further {
@@ -68,7 +68,7 @@ export async function showMore(): Promise<void> {
   further.value = { ...now, loading: true, error: null };
   const isCurrent = (): boolean => wanted.peek() === asked && further.peek().loading;
   try {
-    const page = await slides.page(asked.archive, { ...asked.request, after: now.next });
+    const page = await slides.list(asked.archive, { ...asked.request, after: now.next });
     if (isCurrent()) further.value = { ...NOTHING_YET, items: [...now.items, ...page.items], next: page.next };
   } catch (error) {
     if (isCurrent()) further.value = { ...now, error: asApiError(error) };

@@ -1,8 +1,8 @@
 import type { JSX } from "preact";
-import { slides } from "../api/endpoints";
 import { asApiError } from "../api/error";
 import type { Slide } from "../api/types";
-import { openAddDialog } from "../collections/slides-to-add";
+import { openAddDialog } from "../collections/add-dialog";
+import { slidesOfIds } from "../collections/slides";
 import { csvText } from "../export/csv";
 import { download, fileName } from "../export/download";
 import { runQuery } from "../search/query-form";
@@ -67,7 +67,9 @@ async function exportTable(ids: readonly string[], known: readonly Slide[]): Pro
   const byId = new Map(known.map((slide) => [slide.slide_id, slide]));
   const columns = ["slide_id", "file_name", ...columnsOf(info)];
   try {
-    const rows = await Promise.all(ids.map(async (id) => byId.get(id) ?? (await slides.get(info.name, id))));
+    const unknown = ids.filter((id) => !byId.has(id));
+    for (const slide of await slidesOfIds(info.name, unknown)) byId.set(slide.slide_id, slide);
+    const rows = ids.flatMap((id) => byId.get(id) ?? []);
     const cells = rows.map((slide) => columns.map((column) => asCell(valueIn(slide, column))));
     download(csvText(columns, cells), fileName(words.tableOf(archiveName.peek())), "csv");
   } catch (error) {

@@ -1,12 +1,12 @@
 import type { JSX } from "preact";
 import { slides } from "../api/endpoints";
 import type { Slide } from "../api/types";
-import { CaseLinks } from "../cases/case-links";
 import { archiveName } from "../state/archives";
 import { hrefTo } from "../state/navigation";
-import { selectedIds, selectTo, toggleSelected } from "../state/selection";
+import { selectedIds, selectTo, selectWith, toggleSelected } from "../state/selection";
 import { strings } from "../strings";
 import { Picture } from "../ui/picture";
+import { CaseLinks } from "./case-links";
 
 const words = strings.browse;
 const THUMBNAIL_PX = 168;
@@ -30,11 +30,7 @@ export function SlideCard({ slide, listed, ofTray = false }: SlideCardProps): JS
       </span>
       <SelectBox slide={slide} listed={listed} />
       <h3>
-        <a
-          data-browse
-          href={slideHref(slide.slide_id)}
-          onClick={(event) => selectByClick(event, slide.slide_id, listed)}
-        >
+        <a data-browse href={slideHref(slide.slide_id)} onClick={(event) => selectWith(event, slide.slide_id, listed)}>
           {slide.title}
         </a>
       </h3>
@@ -71,12 +67,4 @@ export function SelectBox({ slide, listed }: { slide: Slide; listed: readonly st
       onClick={(event) => (event.shiftKey ? selectTo(slide.slide_id, listed) : toggleSelected(slide.slide_id))}
     />
   );
-}
-
-/** With Ctrl or Shift a click selects in place of opening. */
-function selectByClick(event: MouseEvent, slideId: string, listed: readonly string[]): void {
-  if (!event.shiftKey && !event.ctrlKey && !event.metaKey) return;
-  event.preventDefault();
-  if (event.shiftKey) selectTo(slideId, listed);
-  else toggleSelected(slideId);
 }

@@ -1,10 +1,10 @@
 import type { JSX } from "preact";
 import type { Slide } from "../api/types";
-import { caseHref, patientHref } from "../cases/case-links";
-import { fieldTitle } from "../facets/titles";
+import { fieldTitle } from "../state/field-titles";
 import { valueIn } from "../state/slide-names";
 import { strings } from "../strings";
 import { Icon } from "../ui/icons";
+import { caseHref, patientHref } from "./case-links";
 import { order, shownColumns, sortBy } from "./order";
 import { SelectBox, slideHref, Thumbnail } from "./slide-card";
 

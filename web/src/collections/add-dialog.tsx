@@ -1,3 +1,4 @@
+import { signal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { archiveName } from "../state/archives";
@@ -12,17 +13,23 @@ import "./collections.css";
 
 const words = strings.collections;
 
-export interface AddDialogProps {
-  /** The slides to add; null: the dialog is closed. */
-  readonly slideIds: readonly string[] | null;
-  readonly onClose: () => void;
+/** The slides that are about to be put into a collection; null: none are. */
+const slidesToAdd = signal<readonly string[] | null>(null);
+
+/** Ask which collection slides of the archive are to be put into. */
+export function openAddDialog(slideIds: readonly string[]): void {
+  slidesToAdd.value = slideIds;
 }
 
-/** Asks which collection slides are to be put into, the latest one first. */
-export function AddDialog({ slideIds, onClose }: AddDialogProps): JSX.Element {
+/** Asks which collection slides are to be put into, the latest one first; once in a view. */
+export function CollectDialog(): JSX.Element {
+  const slideIds = slidesToAdd.value;
+  const close = (): void => {
+    slidesToAdd.value = null;
+  };
   return (
-    <Dialog open={slideIds !== null} title={words.addTitle(slideIds?.length ?? 0)} onClose={onClose}>
-      {slideIds && <Choices slideIds={slideIds} onDone={onClose} />}
+    <Dialog open={slideIds !== null} title={words.addTitle(slideIds?.length ?? 0)} onClose={close}>
+      {slideIds && <Choices slideIds={slideIds} onDone={close} />}
     </Dialog>
   );
 }

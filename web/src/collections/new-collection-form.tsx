@@ -2,7 +2,7 @@ import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { strings } from "../strings";
 import { Button } from "../ui/button";
-import { Field } from "../ui/field";
+import { TextField } from "../ui/field";
 import { LONGEST_NAME } from "./edit";
 
 const words = strings.collections;
@@ -23,20 +23,14 @@ export function NewCollectionForm({ kind = "plain", onName }: NewCollectionFormP
   };
   return (
     <form class="collections-new" onSubmit={submit}>
-      <Field label={words.newName}>
-        {(id) => (
-          <input
-            id={id}
-            class="input"
-            maxLength={LONGEST_NAME}
-            autocomplete="off"
-            value={name.value}
-            onInput={(event) => {
-              name.value = event.currentTarget.value;
-            }}
-          />
-        )}
-      </Field>
+      <TextField
+        label={words.newName}
+        maxLength={LONGEST_NAME}
+        value={name.value}
+        onValue={(text) => {
+          name.value = text;
+        }}
+      />
       <Button type="submit" kind={kind} disabled={!name.value.trim()}>
         {words.create}
       </Button>

@@ -6,7 +6,7 @@ import { currentSession } from "../state/session";
 import { strings } from "../strings";
 import { Button, IconButton } from "../ui/button";
 import { Dialog } from "../ui/dialog";
-import { Field } from "../ui/field";
+import { Field, TextField } from "../ui/field";
 import { shareCollection } from "./store";
 
 const words = strings.collections;
@@ -79,21 +79,15 @@ function NewColleague({ onName }: { onName: (name: string, access: SharedAccess)
   };
   return (
     <form class="collections-colleague" onSubmit={submit}>
-      <Field label={words.colleague}>
-        {(id) => (
-          <input
-            id={id}
-            class="input"
-            maxLength={LONGEST}
-            autocomplete="off"
-            spellcheck={false}
-            value={name.value}
-            onInput={(event) => {
-              name.value = event.currentTarget.value;
-            }}
-          />
-        )}
-      </Field>
+      <TextField
+        label={words.colleague}
+        maxLength={LONGEST}
+        spellcheck={false}
+        value={name.value}
+        onValue={(text) => {
+          name.value = text;
+        }}
+      />
       <AccessChoice
         label={words.mayDo}
         value={access.value}

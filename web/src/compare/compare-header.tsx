@@ -1,6 +1,6 @@
 import type { ComponentChildren, JSX } from "preact";
 import type { Slide } from "../api/types";
-import { CaseLinks } from "../cases/case-links";
+import { CaseLinks } from "../browse/case-links";
 import { JudgeSlide } from "../results/judge-buttons";
 import { hrefTo } from "../state/navigation";
 import { fileNameOf, valueIn } from "../state/slide-names";

@@ -1,11 +1,11 @@
 import type { JSX } from "preact";
 import { changeSettings, typedNarrowing } from "../search/query-form";
+import { fieldTitle, valueTitle } from "../state/field-titles";
 import { go, route } from "../state/navigation";
 import { strings } from "../strings";
 import { Button } from "../ui/button";
 import { Icon } from "../ui/icons";
 import { type Chip, chipsBesides, isRange, withoutChip } from "./filters";
-import { fieldTitle, valueTitle } from "./titles";
 import "./facets.css";
 
 const words = strings.facets;

@@ -2,13 +2,13 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import type { FacetField, FacetValue } from "../api/types";
+import { fieldTitle, valueTitle } from "../state/field-titles";
 import { go, route } from "../state/navigation";
 import { strings } from "../strings";
 import { Button } from "../ui/button";
 import { facets, lastFacets, wholeFacets } from "./counts";
 import { chipsOf, fieldsNow, orderFields, rangeOf, selectedValues, visibleValues, withToggled } from "./filters";
 import { FacetRange } from "./range";
-import { fieldTitle, valueTitle } from "./titles";
 import { WhereField } from "./where-field";
 import "./facets.css";
 

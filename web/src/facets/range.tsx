@@ -1,10 +1,10 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import type { Bound, FacetBin, FacetField } from "../api/types";
+import { fieldTitle } from "../state/field-titles";
 import { go, route } from "../state/navigation";
 import { strings } from "../strings";
 import { type Range, rangeOf, withRange } from "./filters";
-import { fieldTitle } from "./titles";
 
 const words = strings.facets;
 const WIDTH = 200;

@@ -1,6 +1,6 @@
 import type { JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
-import { AddDialog } from "../collections/add-dialog";
+import { useEffect, useRef } from "preact/hooks";
+import { CollectDialog, openAddDialog } from "../collections/add-dialog";
 import { slideKey, slidesOfItems } from "../collections/slides";
 import { archiveName } from "../state/archives";
 import { hrefTo } from "../state/navigation";
@@ -27,7 +27,6 @@ export function SelectedSlides({
   slides: readonly SelectedSlide[];
   onClear: () => void;
 }): JSX.Element {
-  const [adding, setAdding] = useState<readonly string[] | null>(null);
   const head = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (!slides.length) return;
@@ -47,7 +46,7 @@ export function SelectedSlides({
         <h2>{texts.chosen(slides.length)}</h2>
         {slides.length > 0 && (
           <>
-            <Button icon="collection" onClick={() => setAdding(slides.map((slide) => slide.id))}>
+            <Button icon="collection" onClick={() => openAddDialog(slides.map((slide) => slide.id))}>
               {texts.collect}
             </Button>
             <Button kind="quiet" onClick={onClear}>
@@ -66,7 +65,7 @@ export function SelectedSlides({
         ))}
       </ul>
       {more > 0 && <p class="faint">{texts.notListed(more)}</p>}
-      <AddDialog slideIds={adding} onClose={() => setAdding(null)} />
+      <CollectDialog />
     </section>
   );
 }

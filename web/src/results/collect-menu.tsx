@@ -3,7 +3,7 @@ import type { JSX } from "preact";
 import { searches } from "../api/endpoints";
 import { asApiError } from "../api/error";
 import type { SearchResponse } from "../api/types";
-import { openAddDialog } from "../collections/slides-to-add";
+import { openAddDialog } from "../collections/add-dialog";
 import { archive, archiveName } from "../state/archives";
 import { route } from "../state/navigation";
 import { searchRequestOf } from "../state/search-request";

@@ -2,11 +2,11 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import type { Region, Result } from "../api/types";
-import { CaseLinks } from "../cases/case-links";
+import { CaseLinks } from "../browse/case-links";
 import { NewMark } from "../saved/new-mark";
 import { hrefTo, route } from "../state/navigation";
 import { selectionOf } from "../state/region-key";
-import { selectedIds } from "../state/selection";
+import { selectedIds, selectWith } from "../state/selection";
 import { strings } from "../strings";
 import { Button, IconButton } from "../ui/button";
 import { extentText, lengthText } from "../viewer/lengths";
@@ -15,7 +15,6 @@ import { JudgeButtons } from "./judge-buttons";
 import { judgedMarks, markOfField, pressFieldMark } from "./judgements";
 import { markOf } from "./marks";
 import { Nearness } from "./nearness";
-import { selectWith } from "./select";
 import { Why } from "./why";
 
 const words = strings.results;

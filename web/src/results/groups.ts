@@ -1,4 +1,5 @@
 import type { Result } from "../api/types";
+import { valueIn } from "../state/slide-names";
 
 /** Results that share a label, in the order of the list. */
 export interface ResultGroup {
@@ -18,7 +19,6 @@ export function groupByLabel(results: readonly Result[], column: string): readon
 }
 
 function labelOf({ slide }: Result, column: string): string | null {
-  const own = slide as unknown as Readonly<Record<string, unknown>>;
-  const value = column in slide ? own[column] : slide.extra[column];
-  return value === null || value === undefined || value === "" ? null : String(value);
+  const value = valueIn(slide, column);
+  return value === null ? null : String(value);
 }

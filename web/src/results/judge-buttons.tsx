@@ -1,7 +1,6 @@
 import type { JSX } from "preact";
 import { useMemo } from "preact/hooks";
-import { AddDialog } from "../collections/add-dialog";
-import { openAddDialog, slidesToAdd } from "../collections/slides-to-add";
+import { CollectDialog, openAddDialog } from "../collections/add-dialog";
 import { useShortcuts } from "../state/shortcuts";
 import { strings } from "../strings";
 import { Button, IconButton } from "../ui/button";
@@ -59,12 +58,4 @@ export function JudgeSlide({ slideId }: { slideId: string }): JSX.Element {
       <CollectDialog />
     </fieldset>
   );
-}
-
-/** The dialog that asks which collection slides are to be put into, while some are; once in a view. */
-export function CollectDialog(): JSX.Element {
-  const close = (): void => {
-    slidesToAdd.value = null;
-  };
-  return <AddDialog slideIds={slidesToAdd.value} onClose={close} />;
 }

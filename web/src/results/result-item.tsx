@@ -1,11 +1,11 @@
 /** One result of the list. */
 import type { JSX } from "preact";
 import type { Result } from "../api/types";
-import { CaseLinks } from "../cases/case-links";
+import { CaseLinks } from "../browse/case-links";
 import { NewMark } from "../saved/new-mark";
 import { runQuery } from "../search/query-form";
 import { hrefTo } from "../state/navigation";
-import { selectedIds } from "../state/selection";
+import { selectedIds, selectWith } from "../state/selection";
 import { fileNameOf } from "../state/slide-names";
 import { strings } from "../strings";
 import { IconButton } from "../ui/button";
@@ -16,7 +16,6 @@ import { JudgeButtons } from "./judge-buttons";
 import { judgedMarks } from "./judgements";
 import { markOf } from "./marks";
 import { Nearness } from "./nearness";
-import { selectWith } from "./select";
 import { Why } from "./why";
 
 const words = strings.results;

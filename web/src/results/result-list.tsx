@@ -3,7 +3,8 @@ import { effect } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import type { Result, SearchResponse } from "../api/types";
-import { openAddDialog } from "../collections/slides-to-add";
+import { openAddDialog } from "../collections/add-dialog";
+import { itemsIn, type ListRef, selectAt, useDigits } from "../state/list-selection";
 import { route } from "../state/navigation";
 import { useShortcuts } from "../state/shortcuts";
 import { strings } from "../strings";
@@ -14,7 +15,6 @@ import { placeAfterKey } from "./keys";
 import { isGrouped, layout } from "./layout";
 import { attended } from "./query-field";
 import { ResultItem } from "./result-item";
-import { itemsIn, type ListRef, selectAt, useDigits } from "./select";
 
 const words = strings.results.keys;
 const groupWords = strings.results.groups;

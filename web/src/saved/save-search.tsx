@@ -6,7 +6,7 @@ import { route } from "../state/navigation";
 import { strings } from "../strings";
 import { Button } from "../ui/button";
 import { Dialog } from "../ui/dialog";
-import { Field } from "../ui/field";
+import { TextField } from "../ui/field";
 import { Note } from "../ui/status";
 import { asksWithUpload, contentOf } from "./requests";
 import { saveSearch } from "./store";
@@ -50,20 +50,14 @@ function NameForm({ suggestion, onDone }: { suggestion: string; onDone: () => vo
   };
   return (
     <form class="saved-form" onSubmit={save}>
-      <Field label={words.name}>
-        {(id) => (
-          <input
-            id={id}
-            class="input"
-            maxLength={LONGEST_NAME}
-            autocomplete="off"
-            value={name.value}
-            onInput={(event) => {
-              name.value = event.currentTarget.value;
-            }}
-          />
-        )}
-      </Field>
+      <TextField
+        label={words.name}
+        maxLength={LONGEST_NAME}
+        value={name.value}
+        onValue={(text) => {
+          name.value = text;
+        }}
+      />
       <p class="faint">{words.explain}</p>
       <Button type="submit" kind="primary" disabled={!name.value.trim()}>
         {words.save}

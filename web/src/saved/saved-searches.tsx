@@ -23,12 +23,12 @@ export function SavedSearches(): JSX.Element {
     return () => giveUp.abort();
   }, [value]);
   return (
-    <section class="saved" aria-labelledby="saved-title" aria-busy={loading}>
+    <section aria-labelledby="saved-title" aria-busy={loading}>
       <h2 id="saved-title">{words.title}</h2>
       {error && <ErrorPanel error={error} onRetry={savedList.reload} />}
       {!value && loading && <Spinner />}
       {value?.length === 0 && <Note>{words.none}</Note>}
-      <ul class="saved-list">
+      <ul class="row-list">
         {value?.map((saved) => (
           <Row key={saved.search_id} saved={saved} />
         ))}
@@ -45,8 +45,8 @@ function Row({ saved }: { saved: SavedSearch }): JSX.Element {
   };
   const { archive, name, seen } = saved;
   return (
-    <li class="saved-row">
-      <div class="saved-what">
+    <li class="row">
+      <div class="row-what">
         {renaming.value ? (
           <Rename name={name} onDone={rename} />
         ) : (

@@ -1,11 +1,10 @@
 /** The saved searches of whoever asks, and what is new in them. */
 import { signal } from "@preact/signals";
 import { savedSearches } from "../api/endpoints";
-import { asApiError } from "../api/error";
 import type { SavedSearch, SavedSearchContent, SearchNews } from "../api/types";
 import { resource } from "../state/resource";
 import { currentSession } from "../state/session";
-import { toast } from "../state/toasts";
+import { orToast, toast } from "../state/toasts";
 import { strings } from "../strings";
 
 const words = strings.saved;
@@ -53,14 +52,14 @@ export async function markSeen(saved: SavedSearch): Promise<void> {
   const known = newsOf.peek().get(saved.search_id) ?? (saved.new ? await findNews(saved) : null);
   if (!known?.count) return;
   const slide_ids = known.slides.map((slide) => slide.slide_id);
-  await told(() => savedSearches.seen(saved.search_id, { as_of: known.as_of, slide_ids }));
+  await orToast(() => savedSearches.seen(saved.search_id, { as_of: known.as_of, slide_ids }));
   forget(saved.search_id);
   savedList.reload();
 }
 
 /** Save a search; whether the server did. */
 export async function saveSearch(content: SavedSearchContent): Promise<boolean> {
-  const made = await told(() => savedSearches.save(content));
+  const made = await orToast(() => savedSearches.save(content));
   if (!made) return false;
   savedList.reload();
   toast(words.saved(made.name));
@@ -68,14 +67,14 @@ export async function saveSearch(content: SavedSearchContent): Promise<boolean> 
 }
 
 export async function renameSaved({ search_id }: SavedSearch, name: string): Promise<void> {
-  await told(() => savedSearches.rename(search_id, name));
+  await orToast(() => savedSearches.rename(search_id, name));
   savedList.reload();
 }
 
 /** Delete a search, with the offer to undo that; what is new is then counted from the undoing. */
 export async function removeSaved(saved: SavedSearch): Promise<void> {
   const { search_id, archive, name } = saved;
-  if (!(await told(() => savedSearches.remove(search_id).then(() => true)))) return;
+  if (!(await orToast(() => savedSearches.remove(search_id).then(() => true)))) return;
   forget(search_id);
   savedList.reload();
   const again = { archive, name, search: saved.search, browse: saved.browse } as SavedSearchContent;
@@ -88,13 +87,4 @@ function note(searchId: string, news: SearchNews | null): void {
 
 function forget(searchId: string): void {
   newsOf.value = new Map([...newsOf.peek()].filter(([key]) => key !== searchId));
-}
-
-async function told<Value>(ask: () => Promise<Value>): Promise<Value | null> {
-  try {
-    return await ask();
-  } catch (thrown) {
-    toast(asApiError(thrown).message, "error");
-    return null;
-  }
 }

@@ -1,7 +1,7 @@
 /** What the question is made of, as it was understood: each part can be taken otherwise, or out. */
 import type { JSX } from "preact";
 import type { Part, Reading } from "../api/types";
-import { fieldTitle, valueTitle } from "../facets/titles";
+import { fieldTitle, valueTitle } from "../state/field-titles";
 import { route } from "../state/navigation";
 import { strings } from "../strings";
 import { IconButton } from "../ui/button";

@@ -1,7 +1,8 @@
 import type { JSX } from "preact";
+import { isOver } from "../state/job-events";
 import { strings } from "../strings";
 import { ProgressBar } from "../ui/bars";
-import { encodingJobs, isFinished } from "./encoding-jobs";
+import { encodingJobs } from "./encoding-jobs";
 
 const words = strings.search;
 
@@ -9,7 +10,7 @@ const words = strings.search;
 export function EncodingProgress({ uploadId }: { uploadId: string }): JSX.Element | null {
   const job = encodingJobs.value.get(uploadId);
   if (!job || job.state === "done" || job.state === "cancelled") return null;
-  if (isFinished(job)) return <span class="search-refused">{job.error ?? words.encodingFailed}</span>;
+  if (isOver(job)) return <span class="search-refused">{job.error ?? words.encodingFailed}</span>;
   const text = words.encoding(job.done, job.total);
   return (
     <span class="search-progress">

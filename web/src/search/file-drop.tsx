@@ -2,9 +2,8 @@
 import type { JSX } from "preact";
 import { useLayoutEffect, useState } from "preact/hooks";
 import { texts } from "../api/endpoints";
-import { asApiError } from "../api/error";
 import { view } from "../state/navigation";
-import { toast } from "../state/toasts";
+import { orToast, toast } from "../state/toasts";
 import { strings } from "../strings";
 import { Icon } from "../ui/icons";
 import { droppedFiles, holdsFolder } from "../uploads/named-files";
@@ -69,11 +68,7 @@ export async function takeFiles(files: readonly File[]): Promise<void> {
 
 /** Several reports are one text, one below the other. */
 async function readReport(file: File): Promise<void> {
-  try {
-    const { text } = await texts.read(file);
-    if (!text.trim()) return toast(words.noText(file.name), "error");
-    changeDraft({ report: [draft.peek().report, text.trim()].filter(Boolean).join("\n\n"), reportOf: "" });
-  } catch (error) {
-    toast(asApiError(error).message, "error");
-  }
+  const text = (await orToast(() => texts.read(file)))?.text.trim();
+  if (text) changeDraft({ report: [draft.peek().report, text].filter(Boolean).join("\n\n"), reportOf: "" });
+  else if (text === "") toast(words.noText(file.name), "error");
 }

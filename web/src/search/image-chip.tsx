@@ -6,9 +6,9 @@ import { useResource } from "../state/resource";
 import { strings } from "../strings";
 import { IconButton } from "../ui/button";
 import { Picture } from "../ui/picture";
+import { uploadList } from "../uploads/upload-list";
 import { slidesOf } from "./draft";
 import { EncodingProgress } from "./encoding-progress";
-import { uploadList } from "./uploads";
 
 const words = strings.search;
 

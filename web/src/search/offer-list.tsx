@@ -1,6 +1,6 @@
 import type { JSX } from "preact";
 import type { Completion } from "../api/types";
-import { fieldTitle, valueTitle } from "../facets/titles";
+import { fieldTitle, valueTitle } from "../state/field-titles";
 import { strings } from "../strings";
 import { Icon, type IconName } from "../ui/icons";
 import type { Offer } from "./completions";

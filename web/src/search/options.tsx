@@ -5,9 +5,8 @@ import { route } from "../state/navigation";
 import { TARGETS, USUAL_SETTINGS } from "../state/route";
 import { strings } from "../strings";
 import { Button } from "../ui/button";
-import { Checkbox, Field } from "../ui/field";
+import { Checkbox, Field, TextField } from "../ui/field";
 import { takesPatient } from "./draft";
-import { PatientField } from "./patient-field";
 import { Popover } from "./popover";
 import { changeDraft, changeSettings, draft, submitDraft } from "./query-form";
 
@@ -163,5 +162,18 @@ function Choice({ label, value, choices, onChoose }: ChoiceProps): JSX.Element {
         </select>
       )}
     </Field>
+  );
+}
+
+/** The patient of what is asked with, whose slides are to be left out. */
+function PatientField(): JSX.Element {
+  return (
+    <TextField
+      label={search.patient}
+      maxLength={200}
+      placeholder={search.patientHint}
+      value={draft.value.patient}
+      onValue={(patient) => changeDraft({ patient })}
+    />
   );
 }

@@ -7,11 +7,11 @@ import { Chips } from "./chips";
 import { SearchField } from "./field";
 import { FileDrop, takeFiles } from "./file-drop";
 import { OptionsButton } from "./options";
+import { pendingUpload } from "./pending-upload";
 import { submitDraft } from "./query-form";
 import { SeveralFiles } from "./several-files";
 import { UploadMenu } from "./upload-menu";
 import { UploadProgress } from "./upload-progress";
-import { pendingUpload } from "./uploads";
 import "./search.css";
 
 const words = strings.search;
@@ -29,7 +29,7 @@ export function SearchBar(): JSX.Element {
           class="search-file"
           label={words.chooseFile}
           title={words.chooseFileHint}
-          onFile={(file) => void takeFiles([file])}
+          onFiles={(files) => void takeFiles(files)}
         />
         <UploadMenu />
         <OptionsButton />

@@ -5,11 +5,11 @@ import type { Upload } from "../api/types";
 import { strings } from "../strings";
 import { Button, IconButton } from "../ui/button";
 import { Picture } from "../ui/picture";
+import { expiryText } from "../uploads/files";
+import { uploadList } from "../uploads/upload-list";
 import { EncodingProgress } from "./encoding-progress";
-import { sizeText } from "./files";
 import { Popover } from "./popover";
 import { deleteUpload, deleteUploads, searchWithUploadAgain } from "./upload-queries";
-import { uploadList } from "./uploads";
 
 const words = strings.search;
 
@@ -44,13 +44,12 @@ function DeleteAll({ uploads }: { uploads: readonly Upload[] }): JSX.Element {
 }
 
 function UploadEntry({ upload }: { upload: Upload }): JSX.Element {
-  const expires = new Date(upload.expires).toLocaleString([], { weekday: "short", hour: "2-digit", minute: "2-digit" });
   return (
     <li>
       <Picture class="search-thumbnail" src={uploads.thumbnailUrl(upload.upload_id, 128)} width={32} height={32} />
       <div class="search-file-text">
         <strong>{upload.name}</strong>
-        <span class="faint">{`${sizeText(upload.bytes)}, ${words.expires(expires)}`}</span>
+        <span class="faint">{`${strings.uploads.size(upload.bytes)}, ${expiryText(upload)}`}</span>
         <EncodingProgress uploadId={upload.upload_id} />
       </div>
       <Button data-closes onClick={() => void searchWithUploadAgain(upload)}>

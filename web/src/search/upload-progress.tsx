@@ -1,12 +1,10 @@
-import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { useId } from "preact/hooks";
 import { strings } from "../strings";
 import { ProgressBar } from "../ui/bars";
-import { Button, IconButton } from "../ui/button";
-import { sizeText, spacingOf } from "./files";
+import { IconButton } from "../ui/button";
+import { SpacingField } from "../uploads/spacing-field";
+import { cancelUpload, type PendingUpload } from "./pending-upload";
 import { sendWithSpacing } from "./upload-queries";
-import { cancelUpload, type PendingUpload } from "./uploads";
 
 const words = strings.search;
 
@@ -17,11 +15,12 @@ export function UploadProgress({ sending }: { sending: PendingUpload }): JSX.Ele
     <div class="search-sending">
       <div class="search-file-text">
         <strong>{file.name}</strong>
-        {error ? <Refused sending={sending} /> : <span class="faint">{sizeText(file.size)}</span>}
+        {error ? <Refused sending={sending} /> : <span class="faint">{strings.uploads.size(file.size)}</span>}
       </div>
-      {needsSpacing && !error ? <SpacingField file={file} /> : null}
-      {!needsSpacing && !error ? <Sent sending={sending} /> : null}
-      {error && mayHelp(sending) ? <SpacingField file={file} /> : null}
+      {(error ? mayHelp(sending) : needsSpacing) && (
+        <SpacingField name={file.name} onGive={(um) => void sendWithSpacing(file, um)} />
+      )}
+      {!needsSpacing && !error && <Sent sending={sending} />}
       <IconButton icon="close" label={error ? words.dismiss : words.cancelUpload} onClick={cancel} />
     </div>
   );
@@ -56,46 +55,6 @@ function Sent({ sending }: { sending: PendingUpload }): JSX.Element {
     <span class="search-progress">
       <ProgressBar share={share} label={text} />
       <span class="faint">{text}</span>
-    </span>
-  );
-}
-
-function SpacingField({ file }: { file: File }): JSX.Element {
-  const typed = useSignal("");
-  const why = useId();
-  const spacing = spacingOf(typed.value);
-  const wrong = typed.value.trim() !== "" && spacing === null;
-  const sendNow = (): void => {
-    if (spacing !== null) void sendWithSpacing(file, spacing);
-  };
-  return (
-    <span class="search-spacing">
-      <input
-        class="input"
-        type="text"
-        inputMode="decimal"
-        autocomplete="off"
-        aria-label={words.spacing}
-        aria-invalid={wrong}
-        placeholder={words.spacingHint}
-        aria-describedby={why}
-        value={typed.value}
-        onInput={(event) => {
-          typed.value = event.currentTarget.value;
-        }}
-        onKeyDown={(event) => {
-          if (event.key !== "Enter") return;
-          event.preventDefault();
-          sendNow();
-        }}
-      />
-      <span>{words.spacingUnit}</span>
-      <Button icon="upload" disabled={spacing === null} onClick={sendNow}>
-        {words.upload}
-      </Button>
-      <span id={why} role={wrong ? "alert" : undefined} class={wrong ? "search-refused" : "faint"}>
-        {wrong ? words.spacingWrong : words.spacingWhy}
-      </span>
     </span>
   );
 }

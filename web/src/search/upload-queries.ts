@@ -3,16 +3,18 @@ import { effect } from "@preact/signals";
 import { asApiError } from "../api/error";
 import type { ImageQuery, Upload } from "../api/types";
 import { archiveName } from "../state/archives";
+import { isOver } from "../state/job-events";
 import { route } from "../state/navigation";
 import { toast } from "../state/toasts";
 import { strings } from "../strings";
+import { queryOfUpload } from "../uploads/files";
 import { ADD, offerToAdd } from "../uploads/offer-to-add";
+import { removeUpload } from "../uploads/upload-list";
 import { makeWorklist } from "../worklists/store";
 import { slidesOf, withoutUpload } from "./draft";
-import { encode, encodingJobs, isEncoded, isFinished } from "./encoding-jobs";
-import { queryOfUpload } from "./files";
+import { encode, encodingJobs, isEncoded } from "./encoding-jobs";
+import { isAwaited, sendUpload, settle, startUpload, whenSettled } from "./pending-upload";
 import { changeDraft, chooseImage, draft, submitDraft } from "./query-form";
-import { isAwaited, removeUpload, sendUpload, settle, startUpload, whenSettled } from "./uploads";
 
 /** Take a chosen or dropped file; a picture then waits for its spacing. */
 export async function uploadAndSearch(file: File): Promise<void> {
@@ -109,7 +111,7 @@ function submitWhenEncoded(uploadId: string, image: ImageQuery): void {
   let over = false;
   const stop = effect(() => {
     const job = encodingJobs.value.get(uploadId);
-    if (over || (job && !isFinished(job))) return;
+    if (over || (job && !isOver(job))) return;
     over = true;
     // Not while the effect runs: what is asked reads signals that it would then depend on.
     queueMicrotask(() => {

@@ -1,4 +1,4 @@
-/** What is info before anything was asked: what can be done here, and questions that the archive suggests. */
+/** What is shown before anything was asked: what can be done here, and questions that the archive suggests. */
 import type { JSX } from "preact";
 import { archives, searches, slides as slideEndpoints } from "../api/endpoints";
 import type { ArchiveInfo, Slide } from "../api/types";
@@ -48,7 +48,7 @@ function Ways({ archive: info }: { archive: ArchiveInfo }): JSX.Element {
 async function suggest(name: string, signal: AbortSignal): Promise<readonly Example[]> {
   const [facets, page] = await Promise.all([
     archives.facets(name, { fields: FIELDS, most: VALUES }, signal),
-    slideEndpoints.list(name, null, SLIDES, signal),
+    slideEndpoints.list(name, { limit: SLIDES }, signal),
   ]);
   const info = archiveList.state.value.value?.find((one) => one.name === name);
   const examples = info ? examplesOf(info, facets, page.items, Math.random) : [];
@@ -105,8 +105,8 @@ function SlideExample({ example, slide }: { example: Example; slide: Slide }): J
     <button type="button" class="search-example-slide" onClick={() => runQuery(example.query)}>
       <span class="visually-hidden">{words.like}</span>
       {slide.has_image && <Picture src={url} width={128} height={96} />}
-      <strong>{slide.diagnosis ?? slide.slide_id}</strong>
-      {slide.diagnosis !== null && <span class="faint">{slide.slide_id}</span>}
+      <strong>{slide.diagnosis ?? slide.title}</strong>
+      {slide.diagnosis !== null && <span class="faint">{slide.title}</span>}
       {otherNamesOf(slide).map((name) => (
         <span key={name} class="faint">
           {name}

@@ -1,6 +1,6 @@
 /** Results of all archives as one list; each leads to its own archive. */
 import type { JSX } from "preact";
-import { slides } from "../api/endpoints";
+import { searches, slides } from "../api/endpoints";
 import type { ArchiveResult, AskedArchive, SeveralSearchResponse } from "../api/types";
 import { archive, archiveList } from "../state/archives";
 import { go, hrefTo, route } from "../state/navigation";
@@ -12,7 +12,6 @@ import { Picture } from "../ui/picture";
 import { ErrorPanel, Note, Spinner } from "../ui/status";
 import { ArchiveChoice } from "./archive-choice";
 import { HOME, namesArchived } from "./route";
-import { searchSeveral } from "./search";
 import "./several.css";
 
 const words = strings.several;
@@ -21,7 +20,7 @@ const THUMBNAIL_PX = 96;
 export function ResultsOfAll(): JSX.Element {
   const asked = searchRequestOf(route.value, archive.value);
   const home = asked && namesArchived(asked.query) ? (route.value.shown[HOME] ?? archive.value?.name ?? null) : null;
-  const { value, error, loading, reload } = useResource(asked && { ...asked, marks: null, home }, searchSeveral);
+  const { value, error, loading, reload } = useResource(asked && { ...asked, marks: null, home }, searches.several);
   if (!asked) return <ArchiveChoice explain={words.choose} />;
   return (
     <div class="several" aria-busy={loading}>

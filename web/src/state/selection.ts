@@ -27,6 +27,14 @@ export function selectTo(slideId: string, listed: readonly string[]): void {
   selection.value = [...new Set([...selection.peek(), ...between])];
 }
 
+/** Select instead of opening, where Shift or Ctrl is held. */
+export function selectWith(event: MouseEvent, slideId: string, listed: readonly string[]): void {
+  if (!event.shiftKey && !event.ctrlKey && !event.metaKey) return;
+  event.preventDefault();
+  if (event.shiftKey) selectTo(slideId, listed);
+  else toggleSelected(slideId);
+}
+
 /** Select nothing. */
 export function clearSelection(): void {
   selection.value = [];

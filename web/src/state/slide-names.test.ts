@@ -2,16 +2,18 @@ import { describe, expect, it } from "vitest";
 import type { Slide } from "../api/types";
 import { otherNamesOf, valueIn } from "./slide-names";
 
-const slide = (part: Partial<Slide>): Slide => ({ slide_id: "S-1", file_name: "", extra: {}, ...part }) as Slide;
+const slide = (part: Partial<Slide>): Slide =>
+  ({ slide_id: "S-1", title: "S-1", file_name: "", extra: {}, ...part }) as Slide;
 
 describe("other names of a slide", () => {
   it("are its file's and its patient", () => {
-    const named = slide({ slide_id: "0f3c", file_name: "H24-1234 A1.svs", patient_id: "P-7" });
+    const named = slide({ title: "A1", file_name: "H24-1234 A1.svs", patient_id: "P-7" });
     expect(otherNamesOf(named)).toEqual(["H24-1234 A1.svs", "Patient P-7"]);
   });
 
-  it("are none where the file is named after the id, or nothing is known", () => {
+  it("are none where the title is the file or its name, or nothing is known", () => {
     expect(otherNamesOf(slide({ file_name: "S-1.ome.tiff", patient_id: null }))).toEqual([]);
+    expect(otherNamesOf(slide({ title: "H24 A1.svs", file_name: "H24 A1.svs", patient_id: null }))).toEqual([]);
     expect(otherNamesOf(slide({ patient_id: null }))).toEqual([]);
     expect(otherNamesOf(slide({ file_name: "S-10.svs", patient_id: null }))).toEqual(["S-10.svs"]);
   });

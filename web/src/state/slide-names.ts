@@ -2,14 +2,14 @@
 import type { Slide, Value } from "../api/types";
 import { strings } from "../strings";
 
-/** The name of a slide's file; "" where it is not known, or where the id says it already. */
-export function fileNameOf({ slide_id, file_name }: Pick<Slide, "slide_id" | "file_name">): string {
-  const says = slide_id === file_name || file_name.startsWith(`${slide_id}.`);
+/** The name of a slide's file; "" where it is not known, or where the title says it already. */
+export function fileNameOf({ title, file_name }: Pick<Slide, "title" | "file_name">): string {
+  const says = title === file_name || file_name.startsWith(`${title}.`);
   return says ? "" : file_name;
 }
 
-/** What a slide is known by besides its id: its file and its patient, as far as they are known. */
-export function otherNamesOf(slide: Pick<Slide, "slide_id" | "file_name" | "patient_id">): string[] {
+/** What a slide is known by besides its title: its file and its patient, as far as they are known. */
+export function otherNamesOf(slide: Pick<Slide, "title" | "file_name" | "patient_id">): string[] {
   return [fileNameOf(slide), slide.patient_id ? strings.app.patient(slide.patient_id) : ""].filter(Boolean);
 }
 

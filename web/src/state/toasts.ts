@@ -1,5 +1,6 @@
 /** Short messages that appear at the edge, and are read out by screen readers. */
 import { signal } from "@preact/signals";
+import { asApiError } from "../api/error";
 
 export interface Toast {
   readonly id: number;
@@ -30,6 +31,16 @@ export function toast(text: string, kind: Toast["kind"] = "info", action: ToastA
   const others = toasts.value.filter((one) => one.text !== text || one.action);
   toasts.value = [...others, { id, kind, text, action }];
   if (kind === "info") setTimeout(() => dismiss(id), action ? STAY_WITH_ACTION_MS : STAY_MS);
+}
+
+/** What the server answers; null, with a toast, where it refuses. */
+export async function orToast<Answer>(ask: () => Promise<Answer>): Promise<Answer | null> {
+  try {
+    return await ask();
+  } catch (error) {
+    toast(asApiError(error).message, "error");
+    return null;
+  }
 }
 
 export function dismiss(id: number): void {

@@ -27,3 +27,12 @@ export const formatPoints = (difference: number): string => {
   const points = Math.round(difference * 100);
   return points < 1 ? "less than 1 point" : formatCount(points, "point", "points");
 };
+
+const UNITS = ["bytes", "kB", "MB", "GB", "TB"] as const;
+
+/** With decimal units: 1500000 is "1.5 MB". */
+export const formatSize = (bytes: number): string => {
+  const power = Math.min(UNITS.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(1, bytes)) / 3)));
+  const number = bytes / 1000 ** power;
+  return `${power && number < 10 ? number.toFixed(1) : Math.round(number)} ${UNITS[power]}`;
+};

@@ -1,12 +1,4 @@
-import { formatCount } from "./formats";
-
-const UNITS = ["bytes", "kB", "MB", "GB", "TB"] as const;
-
-function formatSize(bytes: number): string {
-  const power = Math.min(UNITS.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(1, bytes)) / 3)));
-  const number = bytes / 1000 ** power;
-  return `${power && number < 10 ? number.toFixed(1) : Math.round(number)} ${UNITS[power]}`;
-}
+import { formatCount, formatSize } from "./formats";
 
 function formatDuration(seconds: number): string {
   if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s`;
@@ -22,9 +14,9 @@ export const uploads = {
   chooseFiles: "Choose files",
   chooseFolder: "Choose a folder",
   tooMany: (most: number) => `These are more than ${most.toLocaleString("en")} files. Choose fewer at a time.`,
-  tooLargeTitle: "Slide too large",
+  tooLargeTitle: "File too large",
   tooLarge: (bytes: number, most: number) =>
-    `The slide has ${formatSize(bytes)}; this server accepts up to ${formatSize(most)}.`,
+    `It has ${formatSize(bytes)}; this server accepts up to ${formatSize(most)}.`,
   taken: (slides: number) => `${formatCount(slides, "slide", "slides")} to upload.`,
   arrived: (name: string) => `${name} is uploaded.`,
   reportAlone: "no slide of this name; drop it together with its slide",
@@ -33,7 +25,6 @@ export const uploads = {
   all: (slides: number, sent: number, bytes: number) =>
     `${formatCount(slides, "slide", "slides")} on the way: ${formatSize(sent)} of ${formatSize(bytes)}`,
   states: {
-    spacing: "needs the size of its pixels",
     waiting: "waiting",
     checking: "the server is opening it",
     failed: "not uploaded",
@@ -43,8 +34,11 @@ export const uploads = {
   size: (bytes: number) => formatSize(bytes),
   retry: (retry: string, name: string) => `${retry}: ${name}`,
   cancel: (name: string) => `Cancel ${name}`,
-  spacing: (name: string) => `Size of a pixel of ${name} in \u00b5m`,
+  spacing: (name: string) => `Pixel size of ${name} in \u00b5m`,
+  spacingHint: "0.5",
   spacingUnit: "\u00b5m/px",
+  spacingWrong: "Enter a pixel size between 0.01 and 100, such as 0.5.",
+  spacingWhy: "Pictures do not state their pixel size. 20x is about 0.5 \u00b5m/px, 40x about 0.25.",
   send: "Upload",
   ready: (count: number) => `Uploaded slides (${count})`,
   expires: (time: string) => `deleted ${time}`,

@@ -32,3 +32,28 @@ export function Checkbox(props: { label: ComponentChildren; checked: boolean; on
     </label>
   );
 }
+
+export interface TextFieldProps
+  extends Pick<JSX.IntrinsicElements["input"], "maxLength" | "placeholder" | "spellcheck"> {
+  readonly label: string;
+  readonly value: string;
+  readonly onValue: (value: string) => void;
+}
+
+/** A line of text with its label. */
+export function TextField({ label, onValue, ...input }: TextFieldProps): JSX.Element {
+  return (
+    <Field label={label}>
+      {(id) => (
+        <input
+          {...input}
+          id={id}
+          class="input"
+          type="text"
+          autocomplete="off"
+          onInput={(event) => onValue(event.currentTarget.value)}
+        />
+      )}
+    </Field>
+  );
+}

@@ -6,11 +6,13 @@ export interface FileButtonProps extends Omit<ButtonProps, "onClick" | "children
   readonly label: string;
   /** What kinds of files are offered; all by default. */
   readonly accept?: string;
-  readonly onFile: (file: File) => void;
+  /** One file by default. */
+  readonly several?: "files" | "folder";
+  readonly onFiles: (files: readonly File[]) => void;
 }
 
-/** A button that lets a file be chosen, also the same one again. */
-export function FileButton({ label, accept, onFile, ...button }: FileButtonProps): JSX.Element {
+/** A button that lets files be chosen, also the same ones again. */
+export function FileButton({ label, accept, several, onFiles, ...button }: FileButtonProps): JSX.Element {
   const input = useRef<HTMLInputElement>(null);
   return (
     <>
@@ -19,11 +21,13 @@ export function FileButton({ label, accept, onFile, ...button }: FileButtonProps
         type="file"
         class="visually-hidden"
         accept={accept}
+        multiple={several !== undefined}
+        {...(several === "folder" ? { webkitdirectory: true } : {})}
         tabIndex={-1}
         aria-label={label}
         onChange={(event) => {
-          const file = event.currentTarget.files?.[0];
-          if (file) onFile(file);
+          const files = [...(event.currentTarget.files ?? [])];
+          if (files.length) onFiles(files);
           event.currentTarget.value = "";
         }}
       />

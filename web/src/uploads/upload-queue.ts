@@ -1,14 +1,13 @@
 /** Slides on their way to the server: several at a time, each by itself; one that fails stops no other. */
 import { computed, signal } from "@preact/signals";
 import { texts, uploads } from "../api/endpoints";
-import { ApiError, asApiError, isAbort } from "../api/error";
+import { type ApiError, asApiError, isAbort } from "../api/error";
 import type { Upload } from "../api/types";
-import { uploadList } from "../search/uploads";
-import { currentSession } from "../state/session";
 import { announce, toast } from "../state/toasts";
 import { strings } from "../strings";
 import { MOST_FILES, type NamedFile } from "./named-files";
 import { sendSlide } from "./send-slide";
+import { tooLarge, uploadList } from "./upload-list";
 
 const AT_ONCE = 2;
 const words = strings.uploads;
@@ -109,11 +108,6 @@ function newSlide(name: string, files: NamedFile[], reports: NamedFile[], needsS
   const state = error ? "failed" : needsSpacing ? "spacing" : "waiting";
   const rest = { sentBytes: 0, spacingUmPerPx: null, uploadId: null };
   return { key: lastKey, name, files, reports, bytes, state, error, ...rest };
-}
-
-function tooLarge(bytes: number): ApiError | null {
-  const most = currentSession()?.upload_bytes ?? Number.POSITIVE_INFINITY;
-  return bytes > most ? new ApiError(413, words.tooLargeTitle, words.tooLarge(bytes, most), null) : null;
 }
 
 /** Whether the same files are on their way already, as when they are dropped twice. */

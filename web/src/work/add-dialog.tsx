@@ -2,9 +2,8 @@
 import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { texts } from "../api/endpoints";
-import { asApiError } from "../api/error";
 import type { Upload } from "../api/types";
-import { toast } from "../state/toasts";
+import { orToast, toast } from "../state/toasts";
 import { strings } from "../strings";
 import { Button, IconButton } from "../ui/button";
 import { Dialog } from "../ui/dialog";
@@ -148,14 +147,17 @@ function ReportCell({ upload }: { upload: Upload }): JSX.Element {
     reportTexts.value = others;
   };
   const attach = async (file: File): Promise<void> => {
-    try {
-      put(await texts.read(file));
-    } catch (error) {
-      toast(asApiError(error).message, "error");
-    }
+    const read = await orToast(() => texts.read(file));
+    if (read) put(read);
   };
   if (!report) {
-    return <FileButton label={words.chooseReport} accept=".pdf,.txt,.text,.md" onFile={(file) => void attach(file)} />;
+    return (
+      <FileButton
+        label={words.chooseReport}
+        accept=".pdf,.txt,.text,.md"
+        onFiles={([file]) => file && void attach(file)}
+      />
+    );
   }
   return (
     <span class="work-report">

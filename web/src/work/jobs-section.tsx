@@ -2,13 +2,14 @@
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
 import type { Job } from "../api/types";
+import { isOver } from "../state/job-events";
 import { hrefTo } from "../state/navigation";
 import { START } from "../state/route";
 import { strings } from "../strings";
 import { ProgressBar } from "../ui/bars";
 import { Button } from "../ui/button";
 import { ErrorPanel, Note, Spinner } from "../ui/status";
-import { cancelJob, heard, isOver, jobList, outcomeOf, retryJob } from "./jobs";
+import { cancelJob, heard, jobList, outcomeOf, retryJob } from "./jobs";
 
 const words = strings.work.jobs;
 

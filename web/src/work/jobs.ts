@@ -1,12 +1,12 @@
 /** The jobs of whoever is logged in: followed while they run, whatever view is shown. */
 import { effect, signal } from "@preact/signals";
 import { jobs } from "../api/endpoints";
-import { asApiError } from "../api/error";
 import type { Job, JobRequest } from "../api/types";
 import { noteArchiveChange } from "../state/archives";
+import { followJob, isOver } from "../state/job-events";
 import { resource } from "../state/resource";
 import { currentSession } from "../state/session";
-import { toast } from "../state/toasts";
+import { orToast, toast } from "../state/toasts";
 import { strings } from "../strings";
 
 const words = strings.work.jobs;
@@ -19,15 +19,11 @@ export const jobList = resource(
 /** What was heard of jobs since they were listed, by id. */
 export const heard = signal<ReadonlyMap<string, Job>>(new Map());
 
-const followed = new Map<string, EventSource>();
+const followed = new Set<string>();
 
 effect(() => {
   for (const job of jobList.state.value.value ?? []) if (!isOver(job)) follow(job);
 });
-
-export function isOver({ state }: Job): boolean {
-  return state === "done" || state === "failed" || state === "cancelled";
-}
 
 /** Add slides to an archive; whether the job was taken. */
 export function startJob(archive: string, body: JobRequest): Promise<boolean> {
@@ -49,35 +45,23 @@ export function outcomeOf(job: Job): string {
 }
 
 async function listAfter(ask: () => Promise<Job>): Promise<boolean> {
-  try {
-    hear(await ask());
-    jobList.reload();
-    return true;
-  } catch (error) {
-    toast(asApiError(error).message, "error");
-    return false;
-  }
+  const job = await orToast(ask);
+  if (!job) return false;
+  hear(job);
+  jobList.reload();
+  return true;
 }
 
-function follow(job: Job): void {
-  if (followed.has(job.job_id)) return;
-  const events = new EventSource(jobs.eventsUrl(job.job_id));
-  followed.set(job.job_id, events);
-  const end = (): void => {
-    events.close();
-    followed.delete(job.job_id);
-  };
-  events.addEventListener("job", (event: MessageEvent<string>) => {
-    const now = JSON.parse(event.data) as Job;
+function follow({ job_id }: Job): void {
+  if (followed.has(job_id)) return;
+  followed.add(job_id);
+  const change = (now: Job): void => {
     hear(now);
     if (!isOver(now)) return;
-    end();
+    followed.delete(job_id);
     tellEnd(now);
-  });
-  // The browser tries again by itself unless the server refused.
-  events.addEventListener("error", () => {
-    if (events.readyState === EventSource.CLOSED) end();
-  });
+  };
+  followJob(job_id, change, () => followed.delete(job_id));
 }
 
 function hear(job: Job): void {

@@ -1,9 +1,7 @@
 /** A slide on its way to the server, and one that has arrived. */
-import { useSignal } from "@preact/signals";
 import type { JSX } from "preact";
 import { uploads } from "../api/endpoints";
 import type { Upload } from "../api/types";
-import { queryOfUpload, spacingOf } from "../search/files";
 import { deleteUpload } from "../search/upload-queries";
 import { archiveName } from "../state/archives";
 import { hrefTo, NEW_QUESTION } from "../state/navigation";
@@ -11,6 +9,9 @@ import { strings } from "../strings";
 import { ProgressBar } from "../ui/bars";
 import { Button, IconButton } from "../ui/button";
 import { Picture } from "../ui/picture";
+import { expiryText, queryOfUpload } from "../uploads/files";
+import { SpacingField } from "../uploads/spacing-field";
+import { TOO_LARGE } from "../uploads/upload-list";
 import { cancelSlide, giveSpacing, type QueuedSlide, reportTexts, retrySlide } from "../uploads/upload-queue";
 
 const words = strings.uploads;
@@ -29,8 +30,12 @@ export function QueuedRow({ slide }: { slide: QueuedSlide }): JSX.Element {
           </span>
         )}
       </div>
-      {state === "spacing" ? <Spacing slide={slide} /> : <Sent slide={slide} />}
-      {state === "failed" && error?.status !== 413 && (
+      {state === "spacing" ? (
+        <SpacingField name={name} onGive={(um) => giveSpacing(key, um)} />
+      ) : (
+        <Sent slide={slide} />
+      )}
+      {state === "failed" && error?.status !== TOO_LARGE && (
         <Button onClick={() => retrySlide(key)} aria-label={words.retry(strings.errors.retry, name)}>
           {strings.errors.retry}
         </Button>
@@ -54,36 +59,6 @@ function Sent({ slide }: { slide: QueuedSlide }): JSX.Element {
   );
 }
 
-function Spacing({ slide }: { slide: QueuedSlide }): JSX.Element {
-  const typed = useSignal("");
-  const spacing = spacingOf(typed.value);
-  const send = (event: Event): void => {
-    event.preventDefault();
-    if (spacing !== null) giveSpacing(slide.key, spacing);
-  };
-  return (
-    <form class="work-spacing" onSubmit={send}>
-      <span class="faint">{words.states.spacing}</span>
-      <input
-        class="input"
-        type="text"
-        inputMode="decimal"
-        autocomplete="off"
-        aria-label={words.spacing(slide.name)}
-        placeholder="0.5"
-        value={typed.value}
-        onInput={(event) => {
-          typed.value = event.currentTarget.value;
-        }}
-      />
-      <span>{words.spacingUnit}</span>
-      <Button type="submit" disabled={spacing === null}>
-        {words.send}
-      </Button>
-    </form>
-  );
-}
-
 export interface UploadRowProps {
   readonly upload: Upload;
   /** Whether it is among those to be added; null where there is no choice. */
@@ -95,9 +70,8 @@ export interface UploadRowProps {
 
 export function UploadRow({ upload, chosen, onChoose, onAdd }: UploadRowProps): JSX.Element {
   const { upload_id, name, bytes } = upload;
-  const expires = new Date(upload.expires).toLocaleString([], { weekday: "short", hour: "2-digit", minute: "2-digit" });
   const report = reportTexts.value.get(upload_id);
-  const parts = [words.size(bytes), report && words.withReport, words.expires(expires)].filter(Boolean);
+  const parts = [words.size(bytes), report && words.withReport, expiryText(upload)].filter(Boolean);
   return (
     <li class="work-row">
       {chosen !== null && (

@@ -1,18 +1,18 @@
 /** Sending slides, and those that were sent: to search with, or to be added to the archive. */
 import { useComputed, useSignal } from "@preact/signals";
 import type { JSX } from "preact";
-import { useRef } from "preact/hooks";
 import type { Upload } from "../api/types";
-import { uploadList } from "../search/uploads";
 import { archive, archiveName } from "../state/archives";
 import { route, show } from "../state/navigation";
 import { currentSession } from "../state/session";
 import { strings } from "../strings";
 import { ProgressBar } from "../ui/bars";
 import { Button } from "../ui/button";
+import { FileButton } from "../ui/file-button";
 import { Note } from "../ui/status";
 import { namedFiles } from "../uploads/named-files";
 import { ADD } from "../uploads/offer-to-add";
+import { uploadList } from "../uploads/upload-list";
 import { leftOut, progress, queue, sendFiles } from "../uploads/upload-queue";
 import { MakeWorklist } from "../worklists/make-worklist";
 import { AddDialog } from "./add-dialog";
@@ -35,6 +35,7 @@ export function UploadsSection(): JSX.Element {
 
 function DropZone(): JSX.Element {
   const isOver = useSignal(false);
+  const take = (files: readonly File[]): void => void namedFiles(files).then(sendFiles);
   const drop = (): void => {
     // What is dropped anywhere on this page is taken there: search/file-drop.
     isOver.value = false;
@@ -49,36 +50,11 @@ function DropZone(): JSX.Element {
     // biome-ignore lint/a11y/noStaticElementInteractions: the buttons in it do the same by keyboard.
     <div class="work-drop" data-over={isOver.value} onDrop={drop} onDragOver={over} onDragLeave={leave}>
       <p>
-        {words.dropHint} <Chooser label={words.chooseFiles} folder={false} />{" "}
-        <Chooser label={words.chooseFolder} folder={true} />
+        {words.dropHint} <FileButton icon="upload" label={words.chooseFiles} several="files" onFiles={take} />{" "}
+        <FileButton icon="collection" label={words.chooseFolder} several="folder" onFiles={take} />
       </p>
       <p class="faint">{words.explain(KEPT_HOURS)}</p>
     </div>
-  );
-}
-
-function Chooser({ label, folder }: { label: string; folder: boolean }): JSX.Element {
-  const input = useRef<HTMLInputElement>(null);
-  const take = (field: HTMLInputElement): void => {
-    void namedFiles(field.files ?? []).then(sendFiles);
-    field.value = "";
-  };
-  return (
-    <>
-      <input
-        ref={input}
-        type="file"
-        multiple
-        {...(folder ? { webkitdirectory: true } : {})}
-        class="visually-hidden"
-        tabIndex={-1}
-        aria-label={label}
-        onChange={(event) => take(event.currentTarget)}
-      />
-      <Button icon={folder ? "collection" : "upload"} onClick={() => input.current?.click()}>
-        {label}
-      </Button>
-    </>
   );
 }
 

@@ -4,9 +4,10 @@ import { useEffect } from "preact/hooks";
 import { worklists } from "../api/endpoints";
 import type { WorklistInfo } from "../api/types";
 import { downloadFrom } from "../export/download";
+import { isOver } from "../state/job-events";
 import { strings } from "../strings";
+import { ProgressBar } from "../ui/bars";
 import { Button } from "../ui/button";
-import { isGoing } from "./store";
 
 const words = strings.worklists;
 const LOOKS_EVERY_MS = 1500;
@@ -25,7 +26,7 @@ export function Progress({ worklist }: { worklist: WorklistInfo }): JSX.Element 
   const { state, done, total, error } = worklist;
   return (
     <span class="worklists-progress">
-      {isGoing(worklist) && <progress max={total} value={done} aria-label={words.states[state]} />}
+      {!isOver(worklist) && <ProgressBar share={done / total} label={words.states[state]} />}
       <span>{error ?? words.states[state]}</span>
       <span class="faint">{words.progress(done, total)}</span>
     </span>

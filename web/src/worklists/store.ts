@@ -1,11 +1,10 @@
 /** The worklists of whoever asks. */
 import { worklists } from "../api/endpoints";
-import { asApiError } from "../api/error";
 import type { WorklistInfo, WorklistSlide } from "../api/types";
 import { go } from "../state/navigation";
 import { resource } from "../state/resource";
 import { currentSession } from "../state/session";
-import { toast } from "../state/toasts";
+import { orToast, toast } from "../state/toasts";
 import { strings } from "../strings";
 
 const words = strings.worklists;
@@ -21,28 +20,15 @@ export const worklistList = resource(
 /** Search with slides of an archive, and open the table that is made of it. */
 export async function makeWorklist(archive: string, slides: readonly WorklistSlide[]): Promise<void> {
   const name = words.nameOf(slides.length, new Date().toLocaleDateString());
-  try {
-    const made = await worklists.start(archive, { name, slides: [...slides] });
-    toast(words.started);
-    worklistList.reload();
-    go({ view: "work", archive, shown: { [OPEN]: made.worklist_id } });
-  } catch (thrown) {
-    toast(asApiError(thrown).message, "error");
-  }
+  const made = await orToast(() => worklists.start(archive, { name, slides: [...slides] }));
+  if (!made) return;
+  toast(words.started);
+  worklistList.reload();
+  go({ view: "work", archive, shown: { [OPEN]: made.worklist_id } });
 }
 
 /** Delete a worklist, with the work on it. */
 export async function removeWorklist({ worklist_id, name }: WorklistInfo): Promise<void> {
-  try {
-    await worklists.remove(worklist_id);
-    toast(words.removed(name));
-  } catch (thrown) {
-    toast(asApiError(thrown).message, "error");
-  }
+  if (await orToast(() => worklists.remove(worklist_id).then(() => true))) toast(words.removed(name));
   worklistList.reload();
-}
-
-/** Whether more is to come. */
-export function isGoing({ state }: Pick<WorklistInfo, "state">): boolean {
-  return state === "waiting" || state === "running";
 }

@@ -2,20 +2,20 @@
 import type { JSX } from "preact";
 import { worklists } from "../api/endpoints";
 import type { Worklist, WorklistRow } from "../api/types";
+import { isOver } from "../state/job-events";
 import { hrefTo, NEW_QUESTION } from "../state/navigation";
 import { useResource } from "../state/resource";
 import { strings } from "../strings";
 import { Icon } from "../ui/icons";
 import { ErrorPanel, Note, Spinner } from "../ui/status";
 import { Exports, Progress, useLooks } from "./progress";
-import { isGoing } from "./store";
 
 const words = strings.worklists;
 const NOT_FOUND = 404;
 
 export function WorklistTable({ worklistId }: { worklistId: string }): JSX.Element {
   const { value, error, reload } = useResource(worklistId, worklists.get);
-  useLooks(value !== null && isGoing(value), reload);
+  useLooks(value !== null && !isOver(value), reload);
   return (
     <>
       <p>
@@ -52,7 +52,7 @@ function Table({ worklist }: { worklist: Worklist }): JSX.Element {
           <Exports worklistId={worklist_id} />
         </div>
       </header>
-      <div class="table-room" aria-busy={isGoing(worklist)}>
+      <div class="table-room" aria-busy={!isOver(worklist)}>
         <table class="table table-stacked worklists-table">
           <thead>
             <tr>

@@ -2,12 +2,13 @@
 import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
 import type { WorklistInfo } from "../api/types";
+import { isOver } from "../state/job-events";
 import { hrefTo, route } from "../state/navigation";
 import { strings } from "../strings";
 import { IconButton } from "../ui/button";
 import { ErrorPanel, Note, Spinner } from "../ui/status";
 import { Progress, useLooks } from "./progress";
-import { isGoing, OPEN, removeWorklist, worklistList } from "./store";
+import { OPEN, removeWorklist, worklistList } from "./store";
 import { WorklistTable } from "./worklist-table";
 import "./worklists.css";
 
@@ -16,7 +17,7 @@ const words = strings.worklists;
 export function Worklists(): JSX.Element {
   const open = route.value.shown[OPEN];
   return (
-    <section class="worklists" aria-labelledby="worklists-title">
+    <section aria-labelledby="worklists-title">
       <h2 id="worklists-title">{words.title}</h2>
       {open ? <WorklistTable key={open} worklistId={open} /> : <List />}
     </section>
@@ -26,14 +27,14 @@ export function Worklists(): JSX.Element {
 function List(): JSX.Element {
   const { value, error, loading } = worklistList.state.value;
   useEffect(() => worklistList.reload(), []);
-  useLooks(value?.some(isGoing) ?? false, worklistList.reload);
+  useLooks(value?.some((one) => !isOver(one)) ?? false, worklistList.reload);
   return (
     <>
       <p class="faint">{words.explain}</p>
       {error && <ErrorPanel error={error} onRetry={worklistList.reload} />}
       {!value && loading && <Spinner />}
       {value?.length === 0 && <Note>{words.none}</Note>}
-      <ul class="worklists-list">
+      <ul class="row-list">
         {value?.map((worklist) => (
           <Row key={worklist.worklist_id} worklist={worklist} />
         ))}
@@ -45,8 +46,8 @@ function List(): JSX.Element {
 function Row({ worklist }: { worklist: WorklistInfo }): JSX.Element {
   const { worklist_id, name, archive, created } = worklist;
   return (
-    <li class="worklists-row">
-      <div class="worklists-what">
+    <li class="row">
+      <div class="row-what">
         <h3>
           <a href={hrefTo({ archive, shown: { [OPEN]: worklist_id } })}>{name}</a>
         </h3>

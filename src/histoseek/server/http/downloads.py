@@ -1,37 +1,37 @@
-"""Tables to download: CSV that spreadsheets open without running anything, and JSON."""
+"""Files to download: their names, and tables as CSV or JSON."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, Literal
 
-Cell = str | int | float | bool | None
+from fastapi import Query, Response
 
-# The last four are the full-width forms, which spreadsheets in Japanese take too.
-_FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+from histoseek.tables import Cell, to_csv, to_json
+
+TableFormat = Annotated[Literal["csv", "json"], Query(alias="format")]
+TABLE_FILES: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {}, "application/json": {}}}}
+"""What a route that gives a table answers, for its description."""
 
 _MAX_NAME = 60
 
 
-def to_csv(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
-    """CSV with a head line (RFC 4180). Texts that a spreadsheet would take for a formula begin with an apostrophe.
+def respond_with_table(
+    kind: str, name: str, as_: Literal["csv", "json"], columns: Sequence[str], rows: Iterable[Sequence[Cell]]
+) -> Response:
+    """A table as a file, called after its kind and name."""
+    headers = name_attachment(kind, name, as_)
+    if as_ == "csv":
+        # Without a byte order mark spreadsheets take the file for text of an older encoding.
+        return Response(to_csv(columns, rows).encode("utf-8-sig"), media_type="text/csv", headers=headers)
+    return Response(to_json(columns, rows), media_type="application/json", headers=headers)
 
-    See OWASP, "CSV Injection". Numbers are left as they are.
-    """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow([_escape_formula(column) for column in columns])
-    writer.writerows([_escape_formula(cell) for cell in row] for row in rows)
-    return text.getvalue()
 
-
-def to_json(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
-    """A JSON list of one object a row."""
-    return json.dumps([dict(zip(columns, row, strict=True)) for row in rows], ensure_ascii=False, indent=1)
+def name_attachment(kind: str, name: str, suffix: str) -> dict[str, str]:
+    """The header of a file to be saved under a name out of any text."""
+    return {"Content-Disposition": f'attachment; filename="{make_file_name(kind, name, suffix)}"'}
 
 
 def make_file_name(kind: str, name: str, suffix: str) -> str:
@@ -39,9 +39,3 @@ def make_file_name(kind: str, name: str, suffix: str) -> str:
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     words = re.sub(r"[^A-Za-z0-9]+", "-", plain)[:_MAX_NAME].strip("-")
     return f"{kind}-{words}.{suffix}" if words else f"{kind}.{suffix}"
-
-
-def _escape_formula(cell: Cell) -> Cell:
-    if isinstance(cell, str) and cell.lstrip(" ").startswith(_FORMULA_SIGNS):
-        return f"'{cell}"
-    return cell

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Response
 
 from histoseek.errors import UnknownSlide
 from histoseek.rest.workspace import Collection, CollectionContent, CollectionSharing
 from histoseek.server.context import Context
 from histoseek.server.errors import NotFound
 from histoseek.server.http.dependencies import InContext, Reader
-from histoseek.server.http.downloads import Cell, make_file_name, to_csv, to_json
+from histoseek.server.http.downloads import TABLE_FILES, TableFormat, respond_with_table
 from histoseek.server.state.collection_shares import Share, Sharing
 from histoseek.server.state.collections import Item, NewItem, StoredCollection
+from histoseek.tables import Cell
 
 router = APIRouter(prefix="/collections", tags=["collections"])
 
 CollectionId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
-_FILES: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {}, "application/json": {}}}}
 _COLUMNS = ("archive", "slide_id", "case_id", "patient_id", "diagnosis", "organ", "stain", "site", "note", "added")
 
 
@@ -71,21 +71,17 @@ def leave_collection(context: InContext, caller: Reader, collection_id: Collecti
     context.collections.leave(caller.name, collection_id)
 
 
-@router.get("/{collection_id}/export", response_class=Response, responses=_FILES)
+@router.get("/{collection_id}/export", response_class=Response, responses=TABLE_FILES)
 def export_collection(
     context: InContext,
     caller: Reader,
     collection_id: CollectionId,
-    as_: Annotated[Literal["csv", "json"], Query(alias="format")] = "csv",
+    as_: TableFormat = "csv",
 ) -> Response:
     """Download a collection with its slides' metadata."""
     collection = context.collections.get(caller.name, collection_id)
     rows = [_make_row(context, item) for item in collection.items]
-    headers = {"Content-Disposition": f'attachment; filename="{make_file_name("collection", collection.name, as_)}"'}
-    if as_ == "csv":
-        # Without a byte order mark spreadsheets take the file for text of an older encoding.
-        return Response(to_csv(_COLUMNS, rows).encode("utf-8-sig"), media_type="text/csv", headers=headers)
-    return Response(to_json(_COLUMNS, rows), media_type="application/json", headers=headers)
+    return respond_with_table("collection", collection.name, as_, _COLUMNS, rows)
 
 
 def _to_items(content: CollectionContent) -> list[NewItem]:

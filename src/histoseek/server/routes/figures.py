@@ -15,7 +15,7 @@ from histoseek.search.scope.titles import make_title
 from histoseek.server.archives.registry import ArchiveEntry
 from histoseek.server.context import Context
 from histoseek.server.http.dependencies import EntryInPath, InContext, Searcher, SlideIdInPath
-from histoseek.server.http.downloads import make_file_name
+from histoseek.server.http.downloads import name_attachment
 from histoseek.server.routes.image_responses import PngResponse
 from histoseek.server.routes.uploads import UploadIdInPath
 from histoseek.server.security.access import Caller
@@ -113,5 +113,4 @@ def _parse_frame(text: str) -> Rect:
 
 
 def _respond(png: bytes, title: str) -> Response:
-    name = make_file_name("figure", title, "png")
-    return PngResponse(png, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+    return PngResponse(png, headers=name_attachment("figure", title, "png"))

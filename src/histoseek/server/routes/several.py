@@ -18,7 +18,6 @@ from histoseek.rest.several import (
     SeveralSearchRequest,
     SeveralSearchResponse,
 )
-from histoseek.search.calibration.apply import NOT_CALIBRATED
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import Query
 from histoseek.search.results import SearchResults
@@ -26,6 +25,7 @@ from histoseek.search.several import carry_query, merge_results
 from histoseek.server.archives.registry import ArchiveEntry
 from histoseek.server.context import Context
 from histoseek.server.http.dependencies import InContext, Searcher
+from histoseek.server.http.notes import to_notes
 from histoseek.server.http.requests import list_query_slides
 from histoseek.server.http.responses import to_result
 from histoseek.server.http.search_requests import parse_search_query, to_options
@@ -147,5 +147,5 @@ def _describe(entry: ArchiveEntry, answer: SearchResults | HistoseekError) -> As
         calibrated_for=answer.calibrated_for,
         unlike=answer.is_novel,
         nothing_fits=answer.nothing_fits,
-        warnings=tuple(warning for warning in answer.warnings if warning != NOT_CALIBRATED),
+        warnings=to_notes(answer.warnings),
     )

@@ -16,7 +16,7 @@ from histoseek.geometry import Size, UmPerPx
 from histoseek.rest.annotations import AnnotationCollection, AnnotationContent, AnnotationFeature, NewAnnotations
 from histoseek.search.scope.titles import make_title
 from histoseek.server.http.dependencies import EntryInPath, InContext, Reader, SlideIdInPath
-from histoseek.server.http.downloads import make_file_name
+from histoseek.server.http.downloads import name_attachment
 from histoseek.server.routes.uploads import UploadIdInPath
 from histoseek.server.state.annotations import OF_UPLOADS, AnnotatedSlide, AnnotationStore, StoredAnnotation
 
@@ -65,8 +65,7 @@ class _Canvas:
     def export(self) -> Response:
         features = [_make_qupath_feature(stored, self.spacing) for stored in self.list()]
         text = json.dumps({"type": "FeatureCollection", "features": features}, ensure_ascii=False, indent=1)
-        name = make_file_name("annotations", self.title, "geojson")
-        return Response(text, media_type=_GEOJSON, headers={"Content-Disposition": f'attachment; filename="{name}"'})
+        return Response(text, media_type=_GEOJSON, headers=name_attachment("annotations", self.title, "geojson"))
 
     def to_collection(self, stored: Iterable[StoredAnnotation]) -> AnnotationCollection:
         return AnnotationCollection(features=tuple(self.to_feature(one) for one in stored))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Response
 
 from histoseek.errors import HistoseekError, InputError
 from histoseek.rest.worklists import (
@@ -23,7 +23,7 @@ from histoseek.server.clock import to_datetime
 from histoseek.server.context import Context
 from histoseek.server.errors import NotFound
 from histoseek.server.http.dependencies import EntryInPath, InContext, Reader
-from histoseek.server.http.downloads import make_file_name, to_csv, to_json
+from histoseek.server.http.downloads import TABLE_FILES, TableFormat, respond_with_table
 from histoseek.server.http.search_requests import to_where
 from histoseek.server.jobs.job_store import make_job_id
 from histoseek.server.security.access import Caller
@@ -32,7 +32,6 @@ from histoseek.server.state.worklists import ListedSlide, StoredWorklist, Workli
 router = APIRouter(tags=["worklists"])
 
 WorklistId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
-_FILES: dict[int | str, dict[str, Any]] = {200: {"content": {"text/csv": {}, "application/json": {}}}}
 
 
 @router.post("/archives/{archive}/worklists", status_code=202)
@@ -76,24 +75,19 @@ def delete_worklist(context: InContext, caller: Reader, worklist_id: WorklistId)
     context.jobs.cancel(stored.job_id)
 
 
-@router.get("/worklists/{worklist_id}/export", response_class=Response, responses=_FILES)
+@router.get("/worklists/{worklist_id}/export", response_class=Response, responses=TABLE_FILES)
 def export_worklist(
     context: InContext,
     caller: Reader,
     worklist_id: WorklistId,
-    as_: Annotated[Literal["csv", "json"], Query(alias="format")] = "csv",
+    as_: TableFormat = "csv",
 ) -> Response:
     """Download a worklist as a table."""
     stored = context.worklists.get(caller.name, worklist_id)
     options = WorklistOptions(stored.task.k, stored.task.label, stored.task.phrases)
     slides = context.worklists.read_slides(worklist_id)
     rows = [to_cells(slide.row or FoundRow(slide.slide_id or "", slide.slide_id), options) for _, slide in slides]
-    headers = {"Content-Disposition": f'attachment; filename="{make_file_name("worklist", stored.name, as_)}"'}
-    if as_ == "csv":
-        # Without a byte order mark spreadsheets take the file for text of an older encoding.
-        content = to_csv(list_columns(options), rows).encode("utf-8-sig")
-        return Response(content, media_type="text/csv", headers=headers)
-    return Response(to_json(list_columns(options), rows), media_type="application/json", headers=headers)
+    return respond_with_table("worklist", stored.name, as_, list_columns(options), rows)
 
 
 def _list_slides(context: Context, caller: Caller, entry: ArchiveEntry, request: WorklistRequest) -> list[ListedSlide]:

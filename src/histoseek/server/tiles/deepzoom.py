@@ -11,7 +11,7 @@ from histoseek.errors import InputError
 from histoseek.geometry import Level, Rect, Size
 from histoseek.server.tiles import jpeg
 from histoseek.server.tiles.downsampling import average_blocks, choose_shrink, shrink_region
-from histoseek.server.tiles.region import MOST_PIXELS_READ, RegionPicture
+from histoseek.server.tiles.region import MOST_PIXELS_DRAWN, MOST_PIXELS_READ, RegionPicture
 from histoseek.server.tiles.stored_tiles import StoredTiles
 from histoseek.server.tiles.tile_grid import ImageInfo, TileGrid
 from histoseek.slides.readers.base import Pixels
@@ -102,10 +102,15 @@ class DeepZoom:
         return self.read_stored_jpeg(level, column, row) or jpeg.encode(self.read_tile(level, column, row))
 
     def draw_figure(self, spec: FigureSpec) -> Pixels:
-        """A view of the slide as a figure; raises UnreadableSlide when the file is damaged there."""
+        """A view of the slide as a figure.
+
+        Raises InputError for one that takes more than MOST_PIXELS_DRAWN pixels of the slide's own levels, and
+        UnreadableSlide when the file is damaged there.
+        """
 
         def read(downsample: float, rect: Rect) -> Pixels:
-            return shrink_region(self._read, choose_shrink(self._slide.levels, downsample), rect)
+            self._require_few_pixels("figure", downsample, rect, MOST_PIXELS_DRAWN)
+            return self._shrink(downsample, rect)
 
         return draw_figure(spec, self._slide.size, read)
 
@@ -126,8 +131,7 @@ class DeepZoom:
         levels, and UnreadableSlide when the file is damaged there.
         """
         place, inside = picture.place, picture.keep_inside(self._slide.size)
-        if not self.is_overview(picture):
-            self._require_few_pixels(picture, inside)
+        self._require_few_pixels("region", picture.downsample, inside, MOST_PIXELS_READ)
         pixels = np.full((place.height, place.width, 3), _GLASS, np.uint8)
         rows = slice(inside.y - place.y, inside.bottom - place.y)
         pixels[rows, inside.x - place.x : inside.right - place.x] = self._shrink(picture.downsample, inside)
@@ -135,7 +139,7 @@ class DeepZoom:
 
     def is_overview(self, picture: RegionPicture) -> bool:
         """Whether a region's picture is so coarse that it is made from what `prepare` makes."""
-        return picture.downsample >= self.grid.get_downsample(self.overview_level)
+        return self._is_coarse(picture.downsample)
 
     def close(self) -> None:
         """Close the slide."""
@@ -145,19 +149,23 @@ class DeepZoom:
 
     def _shrink(self, downsample: float, rect: Rect) -> Pixels:
         """A rectangle in the pixels of a level of this downsample, as uint8 [height, width, 3]."""
-        overview_downsample = self.grid.get_downsample(self.overview_level)
-        if downsample < overview_downsample:
+        if not self._is_coarse(downsample):
             return shrink_region(self._read, choose_shrink(self._slide.levels, downsample), rect)
-        overview = self._load_overview()
+        overview, overview_downsample = self._load_overview(), self.grid.get_downsample(self.overview_level)
         level = Level(0, Size(overview.shape[1], overview.shape[0]), 1.0)
         shrink = choose_shrink((level,), downsample / overview_downsample)
         return shrink_region(lambda _, x, y, width, height: overview[y : y + height, x : x + width], shrink, rect)
 
-    def _require_few_pixels(self, picture: RegionPicture, inside: Rect) -> None:
-        shrink = choose_shrink(self._slide.levels, picture.downsample)
-        if inside.width * inside.height * (shrink.block * shrink.rest) ** 2 > MOST_PIXELS_READ:
+    def _is_coarse(self, downsample: float) -> bool:
+        """Whether a level of this downsample is made from what is held."""
+        return downsample >= self.grid.get_downsample(self.overview_level)
+
+    def _require_few_pixels(self, picture: str, downsample: float, rect: Rect, most: int) -> None:
+        """Of the slide's own levels, for a rectangle in the pixels of a level of this downsample."""
+        shrink = choose_shrink(self._slide.levels, downsample)
+        if rect.width * rect.height * (shrink.block * shrink.rest) ** 2 > most and not self._is_coarse(downsample):
             what = "is too large for this slide, which has no level near to the picture's scale"
-            raise InputError("region", what, "Ask for less of the slide, or for its thumbnail")
+            raise InputError(picture, what, "Ask for less of the slide, or for its thumbnail")
 
     def _fits_overview(self, level: int, overview_px: int) -> bool:
         """Whether a level is small and, as all below it, made from the coarsest level of the slide."""

@@ -14,6 +14,9 @@ REGION_PX = range(16, 2049)
 MOST_PIXELS_READ = 2**26
 """Of a slide's level for one picture; with levels of a fourth each, less than a quarter of it is ever needed."""
 
+MOST_PIXELS_DRAWN = 2**29
+"""The same for a figure, whose edges are twice as long, and which may be turned."""
+
 
 @dataclass(frozen=True, slots=True)
 class RegionPicture:

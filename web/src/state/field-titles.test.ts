@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { fieldTitle, valueTitle } from "./titles";
+import { fieldTitle, valueTitle } from "./field-titles";
 
 it("makes names of fields readable", () => {
   expect(fieldTitle("tissue_type")).toBe("Tissue type");

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Upload } from "../api/types";
-import { isPicture, queryOfUpload, sizeText, spacingOf } from "./files";
+import { formatSize } from "../strings/formats";
+import { isPicture, queryOfUpload, spacingOf } from "./files";
 
 const upload = (name: string, spacing_um_per_px: number | null): Upload => ({
   upload_id: "u",
@@ -34,7 +35,7 @@ describe("spacingOf", () => {
 });
 
 it("writes sizes", () => {
-  expect([0, 999, 1500, 15_000_000, 2_000_000_000].map(sizeText)).toEqual([
+  expect([0, 999, 1500, 15_000_000, 2_000_000_000].map(formatSize)).toEqual([
     "0 bytes",
     "999 bytes",
     "1.5 kB",

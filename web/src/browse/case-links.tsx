@@ -19,7 +19,7 @@ export function CaseLinks({ slide }: { slide: Pick<Slide, "case_id" | "patient_i
   const { case_id, patient_id } = slide;
   if (!case_id && !patient_id) return null;
   return (
-    <span class="cases-links">
+    <span class="browse-links">
       {patient_id && <a href={patientHref(patient_id)}>{words.patient(patient_id)}</a>}
       {patient_id && case_id && " · "}
       {case_id && <a href={caseHref(case_id)}>{words.case(case_id)}</a>}

@@ -1,4 +1,6 @@
+/** What is known of files and uploads by themselves. */
 import type { ImageQuery, Upload } from "../api/types";
+import { strings } from "../strings";
 
 const PICTURE = /\.(png|jpe?g|bmp|webp)$/i;
 
@@ -26,11 +28,8 @@ export function spacingOf(typed: string): number | null {
   return spacing > FINEST_UM_PER_PX && spacing <= COARSEST_UM_PER_PX ? spacing : null;
 }
 
-const UNITS = ["bytes", "kB", "MB", "GB", "TB"] as const;
-
-/** A size in words, with decimal units: 1500000 is "1.5 MB". */
-export function sizeText(bytes: number): string {
-  const power = Math.min(UNITS.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(1, bytes)) / 3)));
-  const number = bytes / 1000 ** power;
-  return `${power && number < 10 ? number.toFixed(1) : Math.round(number)} ${UNITS[power]}`;
+/** When an upload is deleted, in words. */
+export function expiryText({ expires }: Pick<Upload, "expires">): string {
+  const time = new Date(expires).toLocaleString([], { weekday: "short", hour: "2-digit", minute: "2-digit" });
+  return strings.uploads.expires(time);
 }

@@ -1,12 +1,10 @@
-/** The slides that were uploaded, and the file that is on its way. */
+/** The file to be asked with that is on its way. */
 import { signal } from "@preact/signals";
 import { uploads } from "../api/endpoints";
-import { ApiError, asApiError, isAbort } from "../api/error";
+import { type ApiError, asApiError, isAbort } from "../api/error";
 import type { Upload } from "../api/types";
-import { resource } from "../state/resource";
-import { currentSession } from "../state/session";
-import { strings } from "../strings";
-import { isPicture, sizeText } from "./files";
+import { isPicture } from "../uploads/files";
+import { tooLarge, uploadList } from "../uploads/upload-list";
 
 /** needsSpacing: the file waits for its um/px; share: what of it is sent, 0 to 1; error: why it was refused. */
 export interface PendingUpload {
@@ -16,11 +14,6 @@ export interface PendingUpload {
   readonly error: ApiError | null;
 }
 
-export const uploadList = resource(
-  () => currentSession() && "uploads",
-  (_, signal) => uploads.list(signal),
-);
-
 export const pendingUpload = signal<PendingUpload | null>(null);
 
 let giveUp: AbortController | null = null;
@@ -28,7 +21,7 @@ let giveUp: AbortController | null = null;
 /** Take a file to be sent: at once, or when its spacing was given where it is a picture. */
 export async function startUpload(file: File): Promise<Upload | null> {
   cancelUpload();
-  pendingUpload.value = { file, needsSpacing: isPicture(file.name), share: 0, error: tooLarge(file) };
+  pendingUpload.value = { file, needsSpacing: isPicture(file.name), share: 0, error: tooLarge(file.size) };
   return pendingUpload.value.needsSpacing || pendingUpload.value.error ? null : await sendUpload(file, null);
 }
 
@@ -80,18 +73,6 @@ export function cancelUpload(): void {
   giveUp?.abort();
   giveUp = null;
   pendingUpload.value = null;
-}
-
-export async function removeUpload(uploadId: string): Promise<void> {
-  await uploads.remove(uploadId);
-  uploadList.reload();
-}
-
-function tooLarge(file: File): ApiError | null {
-  const most = currentSession()?.upload_bytes ?? Number.POSITIVE_INFINITY;
-  if (file.size <= most) return null;
-  const { tooLargeTitle, tooLarge } = strings.search;
-  return new ApiError(0, tooLargeTitle, tooLarge(sizeText(file.size), sizeText(most)), null);
 }
 
 function refuse(own: AbortController, error: unknown): void {

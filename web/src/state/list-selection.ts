@@ -1,6 +1,6 @@
-/** Selecting results: with Shift and a click, with Ctrl and a click, and with number keys. */
+/** Selecting in a list by the place of a slide in it, as number keys do. */
 import { useEffect } from "preact/hooks";
-import { selectTo, toggleSelected } from "../state/selection";
+import { selectTo, toggleSelected } from "./selection";
 
 /** What holds a list, whose items have the attribute `data-slide`. */
 export type ListRef = { readonly current: HTMLElement | null };
@@ -11,14 +11,6 @@ export function itemsIn(list: HTMLElement | null): HTMLElement[] {
 
 /** Where figures are typed; a box that selects is not. */
 const TAKES_DIGITS = "input:not([type=checkbox]), textarea, select, dialog";
-
-/** Select instead of opening, where Shift or Ctrl is held. */
-export function selectWith(event: MouseEvent, slideId: string, listed: readonly string[]): void {
-  if (!event.shiftKey && !event.ctrlKey && !event.metaKey) return;
-  event.preventDefault();
-  if (event.shiftKey) selectTo(slideId, listed);
-  else toggleSelected(slideId);
-}
 
 /** The place that a number key stands for, from 0; null for other keys. Shift changes the key, not its code. */
 export function placeOfDigit(code: string): number | null {

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { placeOfDigit } from "./select";
+import { placeOfDigit } from "./list-selection";
 
 it("knows number keys by their place on the keyboard", () => {
   expect(placeOfDigit("Digit1")).toBe(0);
