@@ -162,7 +162,7 @@ def test_a_folder_is_sorted_into_slides_reports_and_the_rest(
 def test_a_picture_waits_for_the_size_of_its_pixels(work: Page, slides: list[bytes]) -> None:
     png = tiny_png()
     drop(work, {"photo.png": png, "other.png": png})
-    field = work.get_by_label("Size of a pixel of photo.png")
+    field = work.get_by_label("Pixel size of photo.png")
     expect(field).to_be_visible()
     field.fill("0,5")
     field.press("Enter")
