@@ -11,7 +11,13 @@ from histoseek.rest.base import Request, Response, ShortText, make_example_confi
 from histoseek.search.scope.listing import MOST_AT_ONCE, MOST_CURSOR
 
 Value = str | int | float | bool | None
-Bound = Annotated[str, Field(max_length=40)] | int | float | None
+Bound = (
+    Annotated[str, Field(max_length=40)]
+    | Annotated[int, Field(strict=True)]
+    | Annotated[float, Field(strict=True)]
+    | None
+)
+"""A number, or a day or moment as text; numbers are strict, or a text too long for one would pass as the other."""
 
 
 class FieldInfo(Response):
