@@ -44,7 +44,7 @@ def test_a_wrong_token_is_told_and_a_right_one_opens(watched: Watched, server: R
 def test_logging_out_asks_for_a_token_again(opened: Page) -> None:
     # Pictures that are still on their way would be refused, which the console reports.
     opened.locator("main img").first.wait_for()
-    opened.wait_for_function("() => [...document.images].every((image) => image.complete)")
+    opened.wait_for_load_state("networkidle")
     opened.get_by_role("button", name="Log out").click()
     expect(opened.get_by_label("Token")).to_be_visible()
 
@@ -177,23 +177,24 @@ def test_another_archive_is_asked_the_same_words_but_not_with_slides_of_the_firs
     page.get_by_role("search").wait_for()
     ask(page, "carcinoma")
     page.wait_for_url("**text=carcinoma**")
-    picker = page.get_by_role("combobox", name="Archive")
+    picker = page.get_by_role("combobox", name="Archive", exact=True)
     picker.select_option("other")
     page.wait_for_url("**archive=other**text=carcinoma**")
     page.reload()
     expect(picker).to_have_value("other")
+    page.get_by_role("button", name="List", exact=True).click()
     page.get_by_role("button", name="Search with this slide").first.click()
     page.wait_for_url("**ask=slide**")
     picker.select_option("cohort")
     page.wait_for_url("**archive=cohort")
-    expect(page.get_by_role("heading", name="Search cohort")).to_be_visible()
+    expect(page.get_by_role("heading", name="10 slides")).to_be_visible()
 
 
 def test_an_unknown_archive_leads_to_those_that_are_there(opened: Page) -> None:
     opened.evaluate("location.hash = '/results?archive=nowhere'")
     expect(opened.get_by_role("alert")).to_contain_text("no archive named nowhere")
     opened.get_by_role("alert").get_by_role("link", name="cohort").click()
-    expect(opened.get_by_role("heading", name="Search cohort")).to_be_visible()
+    expect(opened.get_by_role("heading", name="10 slides")).to_be_visible()
 
 
 def test_a_page_behind_the_last_leads_to_the_first_and_is_no_search_of_its_own(opened: Page) -> None:

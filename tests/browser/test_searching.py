@@ -252,7 +252,7 @@ def test_collections_are_ordered_and_deletes_undone(opened: Page, a_slide: str) 
     opened.get_by_text("3 slides were added to three").wait_for()
     opened.get_by_role("navigation", name="Views").get_by_role("link", name="Collections").click()
     opened.get_by_role("link", name=re.compile("^three")).click()
-    shown = opened.locator(".collections-ids code:first-child")
+    shown = opened.get_by_role("main").locator("h3 a")
     # Twice without waiting: the second change starts with what the first one left.
     for _ in range(2):
         opened.get_by_role("button", name=f"Move {wanted[0]} down").dispatch_event("click")

@@ -77,6 +77,7 @@ def test_words_find_slides_whose_reports_say_so(opened: Page, indexed: Path) -> 
     opened.keyboard.press("Enter")
     wanted = [one.slide_id for one in Archive.open(indexed).search(text="lymphoma", k=10)]
     assert slide_ids(opened) == wanted
+    opened.get_by_role("button", name="List", exact=True).click()
     marked = opened.get_by_role("region", name="Results").locator("mark.results-words")
     expect(marked.first).to_have_text(re.compile("lymphoma", re.IGNORECASE))
 
