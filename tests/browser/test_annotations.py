@@ -74,10 +74,10 @@ def _clean(server: RunningServer) -> None:
 
 
 def outline(viewer: Locator) -> list[float]:
-    """The bounds of the first shape on the screen."""
-    box = viewer.locator(".annotations-line").first.bounding_box()
-    assert box
-    return [box["x"], box["y"], box["width"], box["height"]]
+    """The bounds of the first shape on the screen, without the width of its line."""
+    measure = "line => { const box = line.getBoundingClientRect(); return [box.x, box.y, box.width, box.height] }"
+    bounds: list[float] = viewer.locator(".annotations-line").first.evaluate(measure)
+    return bounds
 
 
 def test_a_rectangle_is_drawn_named_and_exported(viewer: Locator, server: RunningServer, tmp_path: Path) -> None:
