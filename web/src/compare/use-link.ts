@@ -1,5 +1,5 @@
 import { computed } from "@preact/signals";
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { route, show } from "../state/navigation";
 import { keepScale, lock } from "../viewer/lock";
 import { mapPlace, type Similarity } from "../viewer/similarity";
@@ -40,7 +40,8 @@ export function useLink(one: Stage | null, other: Stage | null, pair: string, le
     unlink.current?.();
     unlink.current = null;
   };
-  useEffect(() => {
+  // At once: a link that outlives its slide would pull the other one along when the next slide opens as a whole.
+  useLayoutEffect(() => {
     begin();
     return end;
   }, [one, other, canLink, hasSameScale, isLocked, isScaled, laid]);

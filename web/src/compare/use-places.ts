@@ -1,5 +1,5 @@
 import { computed } from "@preact/signals";
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useState } from "preact/hooks";
 import type { PairContribution, Region } from "../api/types";
 import { route } from "../state/navigation";
 import { regionText, shownRegion } from "../state/region-key";
@@ -81,7 +81,7 @@ export function useFlight(stage: Stage | null, region: Region | null): void {
 function useNextMatch(query: Stage | null, result: Stage | null, match: Rect | null, keepsScale: boolean): void {
   const open = useMemo(() => computed(() => Boolean(result?.view.value)), [result]);
   const isOpen = open.value;
-  useEffect(() => {
+  useLayoutEffect(() => {
     const [view, slide] = [query?.view.peek(), query?.slide];
     if (!isOpen || !match || !view || !slide || !isCloser(view, slide)) return;
     result?.flyTo(match, true, keepsScale ? (query?.place()?.umPerPx ?? null) : null);
