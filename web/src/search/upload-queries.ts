@@ -18,17 +18,19 @@ import { changeDraft, chooseImage, draft, submitDraft } from "./query-form";
 
 /** Take a chosen or dropped file; a picture then waits for its spacing. */
 export async function uploadAndSearch(file: File): Promise<void> {
+  const from = placeOfReader();
   const upload = await startUpload(file);
   if (upload) offerToAdd(upload);
-  searchWithUpload(upload);
+  searchWithUpload(upload, from);
 }
 
 /** Send the file that waited for its spacing in um/px. */
 export async function sendWithSpacing(file: File, spacingUmPerPx: number): Promise<void> {
+  const from = placeOfReader();
   const upload = await sendUpload(file, spacingUmPerPx);
   if (!isAwaited()) {
     if (upload) offerToAdd(upload);
-    searchWithUpload(upload);
+    searchWithUpload(upload, from);
   }
   if (upload) settle(upload);
 }
@@ -60,28 +62,35 @@ async function sendAll(files: readonly File[]): Promise<readonly Upload[]> {
   return sent;
 }
 
-/** Ask with an upload, once it is encoded. */
-export function searchWithUpload(upload: Upload | null): void {
+/** Where the reader is: what took a while to be asked leads nobody away who went on meanwhile. */
+function placeOfReader(): string {
+  const { view, archive, query, selected, shown } = route.peek();
+  return JSON.stringify([view, archive, query, selected, shown[ADD]]);
+}
+
+/** Ask with an upload, once it is encoded; from: where the reader wanted it. */
+function searchWithUpload(upload: Upload | null, from: string): void {
   if (!upload) return;
   const image = queryOfUpload(upload);
   changeDraft({ image, report: "", reportOf: "" });
-  if (image.kind === "picture") submitWith(image);
-  else encodeThenSubmit(upload, image);
+  if (image.kind === "picture") submitWith(image, from);
+  else encodeThenSubmit(upload, image, from);
 }
 
 /** Ask with an upload again, maybe another archive than before. */
 export async function searchWithUploadAgain(upload: Upload): Promise<void> {
+  const from = placeOfReader();
   // Not knowing is no harm: an upload that is encoded already is encoded again in a moment.
   const encoded = await isEncoded(upload.upload_id, archiveName.peek()).catch(() => false);
   if (encoded) chooseImage(queryOfUpload(upload));
-  else searchWithUpload(upload);
+  else searchWithUpload(upload, from);
 }
 
-function encodeThenSubmit(upload: Upload, image: ImageQuery): void {
+function encodeThenSubmit(upload: Upload, image: ImageQuery, from: string): void {
   encode(upload.upload_id, archiveName.peek()).then(
-    () => submitWhenEncoded(upload.upload_id, image),
+    () => submitWhenEncoded(upload.upload_id, image, from),
     // A search encodes what is not encoded yet: it only takes longer and shows no progress.
-    () => submitWith(image),
+    () => submitWith(image, from),
   );
 }
 
@@ -107,7 +116,7 @@ async function deleteAll(uploads: readonly Upload[], message: string): Promise<v
   }
 }
 
-function submitWhenEncoded(uploadId: string, image: ImageQuery): void {
+function submitWhenEncoded(uploadId: string, image: ImageQuery, from: string): void {
   let over = false;
   const stop = effect(() => {
     const job = encodingJobs.value.get(uploadId);
@@ -116,14 +125,14 @@ function submitWhenEncoded(uploadId: string, image: ImageQuery): void {
     // Not while the effect runs: what is asked reads signals that it would then depend on.
     queueMicrotask(() => {
       stop();
-      if (job?.state !== "cancelled") submitWith(image);
+      if (job?.state !== "cancelled") submitWith(image, from);
     });
   });
 }
 
-/** Ask, unless something else was chosen in the meantime, or the slide is being added to the archive. */
-function submitWith(image: ImageQuery): void {
-  if (route.peek().shown[ADD]) return;
+/** Ask, unless the reader went elsewhere, chose something else, or is adding the slide to the archive. */
+function submitWith(image: ImageQuery, from: string): void {
+  if (placeOfReader() !== from) return;
   const chosen = draft.peek().image;
   const ids = (of: ImageQuery) => JSON.stringify(slidesOf(of).map(({ upload_id }) => upload_id));
   if (chosen && ids(chosen) === ids(image)) void submitDraft();
