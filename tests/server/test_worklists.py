@@ -49,6 +49,13 @@ def test_a_row_says_what_a_search_finds(archive: Archive) -> None:
         assert row.agreement == results.vote_.sentence != ""
 
 
+def test_a_copy_of_an_archived_slide_keeps_its_own_name(archive: Archive, cohort: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "mine.tiff"
+    copy.write_bytes((cohort / f"{archive.records()[0].slide_id}.tiff").read_bytes())
+    (row,) = archive.worklist([copy], WorklistOptions(k=1))
+    assert (row.name, row.error) == ("mine.tiff", None)
+
+
 def test_a_slide_that_can_t_be_read_stops_no_other(archive: Archive, tmp_path: Path) -> None:
     (tmp_path / "broken.svs").write_bytes(b"nothing")
     queries = [SlideFile(tmp_path / "broken.svs"), ArchivedSlide("none"), ArchivedSlide(A)]

@@ -119,7 +119,8 @@ def _make_row(archive: ArchiveFolder, query: ImageQuery, options: WorklistOption
     is_of_label = results.labels is not None and results.labels.column == options.label
     name, slide_id = _name_query(query)
     return WorklistRow(
-        name=source_name(results.query.slides[0].uri) if results.query.slides else name,
+        # A file is called by its own name, also where the archive has a slide of the same content under another.
+        name=source_name(results.query.slides[0].uri) if slide_id and results.query.slides else name,
         slide_id=slide_id,
         label=likeliest.label if likeliest and is_of_label else None,
         probability=likeliest.share if likeliest and is_of_label else None,
