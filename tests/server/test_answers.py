@@ -104,26 +104,26 @@ def test_they_take_no_more_room_than_they_may() -> None:
 @pytest.fixture
 def page(indexed: Path, tmp_path: Path) -> TestClient:
     """The whole server in this process, of an archive of its own; anybody may write."""
-    copy = shutil.copytree(indexed, tmp_path / "work.archive")
-    app = create_app(ServerSettings({"work": Path(copy)}, tmp_path / "state", write=True, allow_anonymous=True))
+    copy = shutil.copytree(indexed, tmp_path / "kept.archive")
+    app = create_app(ServerSettings({"kept": Path(copy)}, tmp_path / "state", write=True, allow_anonymous=True))
     return TestClient(app, "http://127.0.0.1:8750", headers={"X-Histoseek": "page"})
 
 
 def test_answers_are_those_of_now_whatever_changes(page: TestClient) -> None:
     """Searches between changes and removals, each compared with a server that remembers nothing."""
     draw = random.Random(0)
-    slides = [one["slide_id"] for one in page.get("/api/v1/archives/work/slides").json()["items"]]
+    slides = [one["slide_id"] for one in page.get("/api/v1/archives/kept/slides").json()["items"]]
     context = page.app.state.context  # type: ignore[attr-defined]
     for step in range(36):
         if step % 12 == 5:
-            place = f"/api/v1/archives/work/slides/{draw.choice(slides)}"
+            place = f"/api/v1/archives/kept/slides/{draw.choice(slides)}"
             assert page.patch(place, json={"values": {"organ": f"organ {step}"}}).status_code == 200
         elif step % 12 == 11:
             gone = slides.pop(draw.randrange(len(slides)))
-            assert page.delete(f"/api/v1/archives/work/slides/{gone}").status_code == 200
+            assert page.delete(f"/api/v1/archives/kept/slides/{gone}").status_code == 200
         request = draw_request(draw, slides)
         given = ask(page, request)
-        context.answers.forget("work")
+        context.answers.forget("kept")
         assert given == ask(page, request)
 
 
@@ -132,7 +132,7 @@ def test_a_slide_that_is_gone_is_in_no_answer_and_no_memory(page: TestClient) ->
     found = [one["slide_id"] for one in ask(page, request)["results"]]
     context = page.app.state.context  # type: ignore[attr-defined]
     assert context.answers.size_bytes
-    assert page.delete(f"/api/v1/archives/work/slides/{found[0]}").status_code == 200
+    assert page.delete(f"/api/v1/archives/kept/slides/{found[0]}").status_code == 200
     assert not context.answers.size_bytes
     assert found[0] not in [one["slide_id"] for one in ask(page, request)["results"]]
 
@@ -140,7 +140,7 @@ def test_a_slide_that_is_gone_is_in_no_answer_and_no_memory(page: TestClient) ->
 def test_a_slide_that_another_program_removed_leaves_the_memory(page: TestClient) -> None:
     context = page.app.state.context  # type: ignore[attr-defined]
     first = ask(page, {"query": {"kind": "text", "text": "tumour"}})["results"][0]["slide_id"]
-    context.archives.get("work").archive.remove([first])
+    context.archives.get("kept").archive.remove([first])
     context.removal.sweep()
     assert not context.answers.size_bytes
 
@@ -154,6 +154,6 @@ def draw_request(draw: random.Random, slides: list[str]) -> dict[str, object]:
 
 def ask(page: TestClient, request: dict[str, object]) -> dict[str, object]:
     """An answer, but for how long it took."""
-    answer = page.post("/api/v1/archives/work/search", json=request)
+    answer = page.post("/api/v1/archives/kept/search", json=request)
     assert answer.status_code == 200, answer.text
     return {name: value for name, value in json.loads(answer.text).items() if name != "elapsed_ms"}
