@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from histoseek.errors import InputError
@@ -96,9 +96,15 @@ def test_no_name_leads_out_of_its_folder(name: str) -> None:
 
 @given(
     names=st.lists(
-        st.from_regex(r"([ab]/){0,2}[ab]{1,2}(\.mrxs|\.dcm|\.svs|\.pdf|\.dat|\.png)", fullmatch=True), max_size=12
+        st.from_regex(
+            r"(__MACOSX/)?([ab]/){0,2}([ab]{1,2}(\.mrxs|\.dcm|\.svs|\.pdf|\.dat|\.png)|Thumbs\.db)", fullmatch=True
+        ),
+        max_size=12,
     )
 )
+@example(["a.mrxs", "a/a.mrxs", "a/a/a.mrxs"])
+@example(["__MACOSX/a.mrxs", "__MACOSX/a/a.dat"])
+@example(["a.mrxs", "a/Thumbs.db", "a/a.dat"])
 def test_a_plan_has_each_file_in_one_place(names: list[str]) -> None:
     plan = plan_uploads([OfferedFile(name) for name in names])
     taken = [number for slide in plan.slides for number in slide.files]

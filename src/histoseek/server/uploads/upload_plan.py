@@ -60,7 +60,7 @@ class UploadPlan:
 @dataclass(slots=True)
 class _Sorting:
     files: Sequence[OfferedFile]
-    paths: list[PurePosixPath | None] = field(default_factory=list)
+    paths: Sequence[PurePosixPath | None]
     groups: dict[object, list[int]] = field(default_factory=dict)
     reports: list[int] = field(default_factory=list)
     passed_over: list[PassedOver] = field(default_factory=list)
@@ -69,13 +69,8 @@ class _Sorting:
 def plan_uploads(files: Sequence[OfferedFile]) -> UploadPlan:
     """Which files make which slides: a MIRAX file and its folder, the files of a DICOM series that lie together, other
     files by themselves; which reports go with which slides, by their names."""
-    sorting = _Sorting(files)
-    folders = {}
-    for number, file in enumerate(files):
-        path = _parse_name(file.name)
-        sorting.paths.append(path)
-        if path is not None and path.suffix.lower() == MIRAX:
-            folders[path.with_suffix("")] = number
+    sorting = _Sorting(files, [_parse_name(file.name) for file in files])
+    folders = _find_mirax_folders(sorting.paths)
     for number, path in enumerate(sorting.paths):
         _sort_in(sorting, number, path, folders)
     slides = tuple(_list_slides(sorting))
@@ -99,17 +94,31 @@ def _parse_name(name: str) -> PurePosixPath | None:
         return None
 
 
+def _find_mirax_folders(paths: Sequence[PurePosixPath | None]) -> dict[PurePosixPath, int]:
+    """The folders of MIRAX files, with the numbers of these; one that lies in the folder of another is part of that."""
+    folders: dict[PurePosixPath, int] = {}
+    mirax = [(path, number) for number, path in enumerate(paths) if path is not None and path.suffix.lower() == MIRAX]
+    for path, number in sorted(mirax, key=lambda one: len(one[0].parts)):
+        if path.parent not in folders and not _is_of_system(path):
+            folders[path.with_suffix("")] = number
+    return folders
+
+
+def _is_of_system(path: PurePosixPath) -> bool:
+    return path.name.lower() in _SYSTEM_FILES or any(map(is_system_folder, path.parts[:-1]))
+
+
 def _sort_in(
     sorting: _Sorting, number: int, path: PurePosixPath | None, mirax_folders: dict[PurePosixPath, int]
 ) -> None:
     suffix = path.suffix.lower() if path is not None else ""
     if path is None:
         reason = "hidden, or not a name that can be sent"
+    elif _is_of_system(path):
+        reason = "put there by the system"
     elif path.parent in mirax_folders:
         sorting.groups.setdefault(mirax_folders[path.parent], []).append(number)
         return
-    elif path.name.lower() in _SYSTEM_FILES or any(map(is_system_folder, path.parts[:-1])):
-        reason = "put there by the system"
     elif suffix == DICOM:
         sorting.groups.setdefault((path.parent, sorting.files[number].series), []).append(number)
         return
