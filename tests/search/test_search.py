@@ -109,12 +109,12 @@ def test_json_has_the_documented_fields(archive: Archive) -> None:
     found = json.loads(archive.search(like="SIM-0000-00", k=2).to_json())
     assert set(found) == {
         *("query", "mode", "elapsed_ms", "results", "warnings", "calibrated_for", "labels", "novelty", "vote"),
-        *("left_out", "false_alarms", "nothing_fits", "least_score"),
+        *("left_out", "false_alarms", "nothing_fits", "least_score", "field_um"),
     }
     assert (found["calibrated_for"], found["labels"], found["novelty"], found["vote"]) == (None, None, None, None)
     fields = {"rank", "slide_id", "case_id", "score", "probability", "local", "global", "matches", "ways", "record"}
     fields |= {"query_slide", "also", "explanation", "phrases", "text_regions", "matched_fields", "fits"}
-    fields |= {"region", "outline", "case_parts", "label_unknown", "neighbours"}
+    fields |= {"region", "outline", "case_parts", "label_unknown", "neighbours", "fields", "closeness"}
     assert all(set(result) == fields for result in found["results"])
     assert found["results"][0]["probability"] is None
     assert isinstance(found["results"][0]["record"]["extra"]["age"], int)

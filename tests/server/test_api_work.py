@@ -221,10 +221,13 @@ def test_the_import_folder_is_indexed_with_its_tables(
 
 
 def test_a_job_waits_while_somebody_else_writes_to_the_archive(
-    client: Client, kept_server: RunningServer, cohort: Path
+    client: Client, kept_server: RunningServer, cohort: Path, tmp_path: Path
 ) -> None:
     archive = Archive.open(kept_server.state.parent / "work.archive")
-    upload = client.upload(cohort / "SIM-0001-00.tiff")
+    # The same content under another id would be the archived slide renamed.
+    file = tmp_path / "waited.tiff"
+    file.write_bytes((cohort / "SIM-0001-00.tiff").read_bytes() + b"1")
+    upload = client.upload(file)
     with archive.writing():
         with pytest.raises(ServerProblem, match="another process is writing"):
             client.change_slide("work", next(client.list_slides("work")).slide_id, {"organ": "liver"})
