@@ -8,17 +8,26 @@ export const ZOOM_STEP = 1.4;
 /** What is seen of a map; null until there is a place to draw on. */
 export class MapView {
   readonly window = signal<Window | null>(null);
+  /** The whole map, as it was last shown. */
+  private whole: Window | null = null;
 
   constructor(private readonly spots: Spots) {}
 
+  /** Follow the size of the place to draw on: who sees the whole map goes on seeing it. */
   resize(width: number, height: number): void {
     const before = this.window.peek();
-    this.window.value = before ? { ...before, width, height } : fitWindow(this.spots, width, height, MARGIN_PX);
+    if (before === this.whole) this.fit(width, height);
+    else if (before) this.window.value = { ...before, width, height };
   }
 
   home(): void {
-    const { window } = this;
-    if (window.value) window.value = fitWindow(this.spots, window.value.width, window.value.height, MARGIN_PX);
+    const seen = this.window.peek();
+    if (seen) this.fit(seen.width, seen.height);
+  }
+
+  private fit(width: number, height: number): void {
+    this.whole = fitWindow(this.spots, width, height, MARGIN_PX);
+    this.window.value = this.whole;
   }
 
   zoom(factor: number, fixed?: Spot): void {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { groupColour, groupsOf, MOST_GROUPS } from "./groups";
 import { isInside, nearestPlace, placesInPolygon, placesInRectangle } from "./hit-test";
+import { MapView } from "./map-view";
 import { fitWindow, panWindow, type Spot, toMap, toScreen, type Window, zoomWindow } from "./plane";
 
 const WINDOW: Window = { centre: { x: 2, y: 3 }, unitsPerPx: 0.01, width: 400, height: 300 };
@@ -144,5 +145,31 @@ describe("groupsOf", () => {
   it("has colours for light and dark ground", () => {
     const [group] = groupsOf(["a"]);
     expect(group && groupColour(group, true)).not.toBe(group && groupColour(group, false));
+  });
+});
+
+describe("map view", () => {
+  const spots = { x: [0, 10], y: [0, 10] };
+  const seen = (view: MapView) => {
+    const corners = view.corners();
+    return corners && placesInRectangle(...corners, spots);
+  };
+
+  it("goes on showing the whole map at another size", () => {
+    const view = new MapView(spots);
+    view.resize(800, 600);
+    view.resize(300, 90);
+    expect(seen(view)).toEqual([0, 1]);
+  });
+
+  it("keeps what was zoomed to", () => {
+    const view = new MapView(spots);
+    view.resize(800, 600);
+    view.zoom(50);
+    const before = view.window.peek();
+    view.resize(300, 90);
+    expect(view.window.peek()).toEqual({ ...before, width: 300, height: 90 });
+    view.home();
+    expect(seen(view)).toEqual([0, 1]);
   });
 });
