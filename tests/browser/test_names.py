@@ -38,6 +38,7 @@ def there(unnamed_server: RunningServer, page: Page) -> Page:
 def test_files_are_named_where_slides_are_shown(there: Page, unnamed: Path) -> None:
     slides = Archive.open(unnamed).records()
     names = re.compile("|".join(re.escape(Path(slide.uri).stem) for slide in slides))
+    there.get_by_text("What can be asked").click()
     card = there.locator(".search-example-slide").first
     expect(card).to_contain_text(names)
     assert card.evaluate("one => one.scrollWidth <= one.clientWidth")

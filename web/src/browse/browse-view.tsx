@@ -1,5 +1,5 @@
 import type { JSX } from "preact";
-import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { CollectDialog } from "../collections/add-dialog";
 import { ActiveFilters, clearFilters } from "../facets/active-filters";
 import { FacetsPanel } from "../facets/facets-panel";
@@ -167,11 +167,19 @@ function List({ loading }: { loading: boolean }): JSX.Element {
           {words.more}
         </Button>
       )}
-      <details class="browse-examples screen-only">
-        <summary>{words.examples}</summary>
-        <Welcome />
-      </details>
+      <WhatCanBeAsked />
     </div>
+  );
+}
+
+/** Examples are searched for, which takes the server more than the list: only once somebody wants to see them. */
+function WhatCanBeAsked(): JSX.Element {
+  const [wasOpened, setOpened] = useState(false);
+  return (
+    <details class="browse-examples screen-only" onToggle={() => setOpened(true)}>
+      <summary>{words.examples}</summary>
+      {wasOpened && <Welcome />}
+    </details>
   );
 }
 
