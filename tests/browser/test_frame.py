@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.watched import Watched, accessibility_faults, expect_loaded
 from tests.server.running import RunningServer, serving
@@ -61,9 +61,23 @@ def test_what_was_asked_is_in_the_address_and_the_back_button_undoes_it(opened: 
 
 def test_the_history_leads_back_to_a_search(opened: Page) -> None:
     ask(opened, "carcinoma")
+    opened.wait_for_url("**text=carcinoma**")
     opened.get_by_role("navigation").get_by_role("link", name="History").click()
     opened.get_by_role("link", name='"carcinoma"').click()
     opened.wait_for_url("**/#/results?**text=carcinoma**")
+
+
+def test_what_is_understood_late_leads_nobody_away(opened: Page) -> None:
+    held: list[Route] = []
+    opened.route("**/understand", lambda route: held.append(route))
+    with opened.expect_request("**/understand"):
+        ask(opened, "carcinoma")
+    opened.get_by_role("navigation").get_by_role("link", name="History").click()
+    expect(opened.get_by_role("heading", name="History")).to_be_visible()
+    with opened.expect_response("**/understand"):
+        held[0].continue_()
+    opened.evaluate("new Promise((settled) => setTimeout(settled))")
+    assert "/history" in opened.url
 
 
 def test_the_text_of_a_report_stays_in_its_tab(opened: Page, server: RunningServer) -> None:

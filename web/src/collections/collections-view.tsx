@@ -3,7 +3,7 @@ import type { JSX } from "preact";
 import { useEffect } from "preact/hooks";
 import { collections } from "../api/endpoints";
 import type { Collection } from "../api/types";
-import { go, hrefTo, route } from "../state/navigation";
+import { go, hrefTo, placeOfReader, route } from "../state/navigation";
 import { useResource } from "../state/resource";
 import { strings } from "../strings";
 import { ErrorPanel, Note, Spinner } from "../ui/status";
@@ -75,7 +75,8 @@ function Names({ listed }: { listed: readonly Collection[] }): JSX.Element {
 }
 
 async function create(name: string): Promise<boolean> {
+  const from = placeOfReader();
   const made = await createCollection(name);
-  if (made) go({ collection: made.collection_id });
+  if (made && placeOfReader() === from) go({ collection: made.collection_id });
   return made !== null;
 }

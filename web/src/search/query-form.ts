@@ -4,7 +4,7 @@ import { typing } from "../api/endpoints";
 import { asApiError } from "../api/error";
 import type { FieldFilter, ImageQuery, Query, Understanding } from "../api/types";
 import { archiveName } from "../state/archives";
-import { ask, go, NEW_QUESTION, route } from "../state/navigation";
+import { ask, go, NEW_QUESTION, placeOfReader, route } from "../state/navigation";
 import { resource } from "../state/resource";
 import type { SearchSettings } from "../state/route";
 import { searchResults } from "../state/search-results";
@@ -79,9 +79,10 @@ export async function submitDraft(filters: readonly FieldFilter[] = route.peek()
     if (isAsked) askFor({ text: "", without: "" }, filters);
     return;
   }
+  const from = placeOfReader();
   try {
     const understanding = await typing.understand(await whenNamed(archiveName), typed);
-    if (draft.peek().text.trim() === typed) take({ text: typed, understanding }, filters);
+    if (draft.peek().text.trim() === typed && placeOfReader() === from) take({ text: typed, understanding }, filters);
   } catch (error) {
     toast(asApiError(error).message, "error");
   }

@@ -4,7 +4,7 @@ import { asApiError } from "../api/error";
 import type { ImageQuery, Upload } from "../api/types";
 import { archiveName } from "../state/archives";
 import { isOver } from "../state/job-events";
-import { route } from "../state/navigation";
+import { placeOfReader, route } from "../state/navigation";
 import { toast } from "../state/toasts";
 import { strings } from "../strings";
 import { queryOfUpload } from "../uploads/files";
@@ -18,7 +18,7 @@ import { changeDraft, chooseImage, draft, submitDraft } from "./query-form";
 
 /** Take a chosen or dropped file; a picture then waits for its spacing. */
 export async function uploadAndSearch(file: File): Promise<void> {
-  const from = placeOfReader();
+  const from = placeOfAsking();
   const upload = await startUpload(file);
   if (upload) offerToAdd(upload);
   searchWithUpload(upload, from);
@@ -26,7 +26,7 @@ export async function uploadAndSearch(file: File): Promise<void> {
 
 /** Send the file that waited for its spacing in um/px. */
 export async function sendWithSpacing(file: File, spacingUmPerPx: number): Promise<void> {
-  const from = placeOfReader();
+  const from = placeOfAsking();
   const upload = await sendUpload(file, spacingUmPerPx);
   if (!isAwaited()) {
     if (upload) offerToAdd(upload);
@@ -37,19 +37,20 @@ export async function sendWithSpacing(file: File, spacingUmPerPx: number): Promi
 
 /** Ask with the slides of a case. */
 export async function askWithCase(files: readonly File[]): Promise<void> {
+  const from = placeOfAsking();
   const slides = await sendAll(files);
-  if (slides.length) chooseImage({ kind: "case", slides: slides.map(({ upload_id }) => ({ upload_id })) });
+  if (!slides.length) return;
+  const image = { kind: "case", slides: slides.map(({ upload_id }) => ({ upload_id })) } as const;
+  changeDraft({ image, report: "", reportOf: "" });
+  submitWith(image, from);
 }
 
 /** Search with each of many slides, for one table. */
 export async function listNearest(files: readonly File[]): Promise<void> {
-  const archive = archiveName.peek();
+  const [archive, from] = [archiveName.peek(), placeOfReader()];
   const slides = await sendAll(files);
-  if (slides.length)
-    void makeWorklist(
-      archive,
-      slides.map(({ upload_id }) => ({ upload_id })),
-    );
+  const listed = slides.map(({ upload_id }) => ({ upload_id }));
+  if (listed.length) void makeWorklist(archive, listed, from);
 }
 
 /** Upload slides one after the other: those that were not refused or given up. */
@@ -62,10 +63,9 @@ async function sendAll(files: readonly File[]): Promise<readonly Upload[]> {
   return sent;
 }
 
-/** Where the reader is: what took a while to be asked leads nobody away who went on meanwhile. */
-function placeOfReader(): string {
-  const { view, archive, query, selected, shown } = route.peek();
-  return JSON.stringify([view, archive, query, selected, shown[ADD]]);
+/** Where the reader wants something asked, who may also begin to add an upload there. */
+function placeOfAsking(): string {
+  return JSON.stringify([placeOfReader(), route.peek().shown[ADD]]);
 }
 
 /** Ask with an upload, once it is encoded; from: where the reader wanted it. */
@@ -79,9 +79,10 @@ function searchWithUpload(upload: Upload | null, from: string): void {
 
 /** Ask with an upload again, maybe another archive than before. */
 export async function searchWithUploadAgain(upload: Upload): Promise<void> {
-  const from = placeOfReader();
+  const from = placeOfAsking();
   // Not knowing is no harm: an upload that is encoded already is encoded again in a moment.
   const encoded = await isEncoded(upload.upload_id, archiveName.peek()).catch(() => false);
+  if (placeOfAsking() !== from) return;
   if (encoded) chooseImage(queryOfUpload(upload));
   else searchWithUpload(upload, from);
 }
@@ -132,7 +133,7 @@ function submitWhenEncoded(uploadId: string, image: ImageQuery, from: string): v
 
 /** Ask, unless the reader went elsewhere, chose something else, or is adding the slide to the archive. */
 function submitWith(image: ImageQuery, from: string): void {
-  if (placeOfReader() !== from) return;
+  if (placeOfAsking() !== from) return;
   const chosen = draft.peek().image;
   const ids = (of: ImageQuery) => JSON.stringify(slidesOf(of).map(({ upload_id }) => upload_id));
   if (chosen && ids(chosen) === ids(image)) void submitDraft();

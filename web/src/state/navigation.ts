@@ -37,6 +37,12 @@ export function go(change: Partial<Route>, how: "push" | "replace" = "push"): vo
   current.value = next;
 }
 
+/** Where the reader is: what took a while leads nobody away who went on meanwhile. */
+export function placeOfReader(): string {
+  const { view, archive, query, selected, collection } = current.value;
+  return JSON.stringify([view, archive, query, selected, collection]);
+}
+
 /** What of a route ends with a new question. */
 export const NEW_QUESTION = { view: "results", page: 1, selected: null, marks: NO_MARKS } as const;
 

@@ -7,6 +7,7 @@ export const worklists = {
   make: "Make a worklist",
   nameOf: (count: number, date: string) => `${formatCount(count, "slide", "slides")}, ${date}`,
   started: "The worklist is being made.",
+  open: "Open it",
   facts: (archive: string, date: string) => `${archive}, ${date}`,
   progress: (done: number, total: number) => `${done} of ${formatCount(total, "slide", "slides")}`,
   states: { waiting: "Waiting", running: "Searching", done: "Done", failed: "Failed", cancelled: "Cancelled" },

@@ -1,7 +1,7 @@
 /** The worklists of whoever asks. */
 import { worklists } from "../api/endpoints";
 import type { WorklistInfo, WorklistSlide } from "../api/types";
-import { go } from "../state/navigation";
+import { go, placeOfReader } from "../state/navigation";
 import { resource } from "../state/resource";
 import { currentSession } from "../state/session";
 import { orToast, toast } from "../state/toasts";
@@ -17,14 +17,20 @@ export const worklistList = resource(
   (_, signal) => worklists.list(signal),
 );
 
-/** Search with slides of an archive, and open the table that is made of it. */
-export async function makeWorklist(archive: string, slides: readonly WorklistSlide[]): Promise<void> {
+/** Search with slides of an archive; the table that is made of it opens where the reader still is where it was wanted. */
+export async function makeWorklist(
+  archive: string,
+  slides: readonly WorklistSlide[],
+  from = placeOfReader(),
+): Promise<void> {
   const name = words.nameOf(slides.length, new Date().toLocaleDateString());
   const made = await orToast(() => worklists.start(archive, { name, slides: [...slides] }));
   if (!made) return;
-  toast(words.started);
   worklistList.reload();
-  go({ view: "work", archive, shown: { [OPEN]: made.worklist_id } });
+  const open = (): void => go({ view: "work", archive, shown: { [OPEN]: made.worklist_id } });
+  const isAwaited = placeOfReader() === from;
+  toast(words.started, "info", isAwaited ? null : { label: words.open, run: open });
+  if (isAwaited) open();
 }
 
 /** Delete a worklist, with the work on it. */
