@@ -69,7 +69,11 @@ def test_the_history_leads_back_to_a_search(opened: Page) -> None:
 
 def test_what_is_understood_late_leads_nobody_away(opened: Page) -> None:
     held: list[Route] = []
-    opened.route("**/understand", lambda route: held.append(route))
+
+    def hold(one: Route) -> None:
+        held.append(one)
+
+    opened.route("**/understand", hold)
     with opened.expect_request("**/understand"):
         ask(opened, "carcinoma")
     opened.get_by_role("navigation").get_by_role("link", name="History").click()
