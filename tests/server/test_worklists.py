@@ -202,6 +202,17 @@ def test_a_worklist_over_rest(client: Client, reader: Client) -> None:
     assert client.list_worklists() == ()
 
 
+def test_rows_of_uploads_are_called_by_their_own_names(client: Client, cohort: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "mine.tiff"
+    copy.write_bytes((cohort / f"{B}.tiff").read_bytes())
+    upload = client.upload(copy)
+    made = client.start_worklist(
+        "cohort", WorklistRequest(name="x", slides=(WorklistSlide(upload_id=upload.upload_id),), phrases=0)
+    )
+    (row,) = ended(client, made).rows
+    assert (row.title, row.error) == ("mine.tiff", None)
+
+
 def test_a_worklist_of_a_condition_of_a_collection_and_of_an_upload(client: Client, shared_data: Path) -> None:
     condition = SlideCondition(where=f"slide_id IN ('{A}', '{B}')")
     made = client.start_worklist("cohort", WorklistRequest(name="x", condition=condition, phrases=0))

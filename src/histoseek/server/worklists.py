@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from histoseek.errors import ArchiveError, HistoseekError
@@ -58,11 +58,14 @@ class WorklistRunner:
         _require(go_on)
         try:
             query = self._encode(worklist, entry, slide)
-            return self._wait_for(lambda: make_worklist_row(entry.archive, query, options), go_on)
+            row = self._wait_for(lambda: make_worklist_row(entry.archive, query, options), go_on)
         except (ArchiveError, JobCancelled):
             raise
         except HistoseekError as error:
-            return WorklistRow(slide.slide_id or slide.upload_id or "", slide.slide_id, error=format_detail(error))
+            row = WorklistRow(slide.slide_id or "", slide.slide_id, error=format_detail(error))
+        # An upload is called by its own name, also where the archive has a slide of the same content under another.
+        name = self.uploads.find_name(slide.upload_id, worklist.owner) if slide.upload_id else row.name
+        return replace(row, name=name)
 
     def _encode(
         self, worklist: StoredWorklist, entry: ArchiveEntry, slide: ListedSlide

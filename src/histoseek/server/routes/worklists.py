@@ -139,7 +139,7 @@ def _describe_state(context: Context, stored: StoredWorklist, is_complete: bool)
 
 
 def _to_row(context: Context, caller: Caller, slide: ListedSlide) -> WorklistRow:
-    name = slide.slide_id or _name_upload(context, caller, slide.upload_id or "")
+    name = slide.slide_id or context.uploads.find_name(slide.upload_id or "", caller.name)
     found = slide.row or FoundRow(name, slide.slide_id)
     nearest = tuple(
         WorklistNearest(
@@ -164,10 +164,3 @@ def _to_row(context: Context, caller: Caller, slide: ListedSlide) -> WorklistRow
         phrases=found.phrases,
         error=found.error,
     )
-
-
-def _name_upload(context: Context, caller: Caller, upload_id: str) -> str:
-    try:
-        return context.uploads.get(upload_id, caller.name).name
-    except NotFound:
-        return upload_id

@@ -106,6 +106,13 @@ class UploadedSlides:
             raise NotFound("upload", "it is still being checked", "Try again in some seconds")
         return upload
 
+    def find_name(self, upload_id: str, owner: str) -> str:
+        """What an upload is called; its id where it is there no more."""
+        try:
+            return self.store.get(upload_id, owner).name
+        except NotFound:
+            return upload_id
+
     def read_report(self, incoming: IncomingUpload) -> str:
         """The text of a report that has come, without identifiers; raises InputError, SandboxFailure, SandboxBusy."""
         text = self.sandbox.read_text(incoming.path, incoming.name)
