@@ -71,12 +71,13 @@ def test_diagnoses_are_added_changed_and_taken_out_and_are_in_the_address(opened
     open_board(opened, "ask=text&text=necrosis")
     before = labels(opened)
     removable = len(before) if len(before) > 2 else 0
-    expect(opened.get_by_role("button", name=re.compile("^Remove"))).to_have_count(removable)
+    board = opened.get_by_role("main")
+    expect(board.get_by_role("button", name=re.compile("^Remove"))).to_have_count(removable)
     added = opened.get_by_label("Add a diagnosis").locator("option").nth(1).inner_text()
     opened.get_by_label("Add a diagnosis").select_option(added)
     expect(columns(opened)).to_have_count(len(before) + 1)
     assert labels(opened) == [*before, added]
-    opened.get_by_role("button", name=f"Remove {before[0]}").click()
+    board.get_by_role("button", name=f"Remove {before[0]}").click()
     expect(columns(opened)).to_have_count(len(before))
     wanted = [*before[1:], added]
     assert labels(opened) == wanted

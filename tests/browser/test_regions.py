@@ -15,6 +15,7 @@ from playwright.sync_api import Page, Route, expect
 from tests.browser.watched import accessibility_faults, expect_loaded
 
 REGION = {"x": 300, "y": 200, "width": 400, "height": 200}
+FIELD = {"x": 0, "y": 0, "width": 1000, "height": 1000}
 
 
 def make_phrase(name: str, probability: float | None, slide_id: str) -> dict[str, Any]:
@@ -66,7 +67,9 @@ def measuring(opened: Page) -> Page:
         found = route.fetch(post_data=json.dumps({**asked, "to": "slides"})).json()
         found["query"]["to"] = "regions"
         near = {"mosaic": None, "similarity": 0.6, "region": REGION, "words": None, "contribution": None}
-        found["results"] = [{**one, "region": REGION, "text_regions": [near]} for one in found["results"]]
+        found["field_um"] = 500.0
+        own = {"region": REGION, "field": FIELD, "further_fields": [], "text_regions": [near]}
+        found["results"] = [{**one, **own} for one in found["results"]]
         route.fulfill(json=found)
 
     opened.route("**/api/v1/archives", answer_archives)
@@ -89,7 +92,7 @@ def test_regions_are_listed_as_fields_of_one_size_and_open_in_their_slide(measur
     expect(pictures.first).to_be_visible()
     assert fields.first.locator("polygon").count() == 2
     assert accessibility_faults(measuring) == []
-    fields.first.get_by_role("link").press("Enter")
+    fields.first.locator("a[data-result]").press("Enter")
     frame = measuring.get_by_role("button", name="Near the text T1").first
     expect(frame).to_be_visible()
     assert "region=300" in measuring.url
