@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 
 from benchmarks.page_hand import Hand
-from benchmarks.page_jobs_before import ask_dropped, pane, region_of, results
+from benchmarks.page_jobs_before import ask_dropped as ask_dropped
+from benchmarks.page_jobs_before import pane, region_of, results
 from benchmarks.page_jobs_world import (
     DIAGNOSIS,
     REPORT,
