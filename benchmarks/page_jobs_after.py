@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 from benchmarks.page_hand import Hand
-from benchmarks.page_jobs_before import ask_dropped as ask_dropped
 from benchmarks.page_jobs_before import pane, region_of, results
 from benchmarks.page_jobs_world import (
     DIAGNOSIS,
@@ -46,6 +45,11 @@ def ask_sentence(hand: Hand, _: World) -> list[str]:
 
 def ask_report(hand: Hand, _: World) -> list[str]:
     hand.paste(field(hand.page), REPORT, then_enter=True)
+    return results(hand.page)
+
+
+def ask_dropped(hand: Hand, world: World) -> list[str]:
+    hand.drop({"query.tiff": world.new_file(world.records.index(world.slide))})
     return results(hand.page)
 
 
