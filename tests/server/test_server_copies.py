@@ -169,7 +169,8 @@ def test_copies_of_slides_that_other_programs_removed_go_at_the_next_start(
 ) -> None:
     _prepare(tmp_path, indexed)
     with _serve(tmp_path, "work") as server, new_client(server) as client:
-        ended(client, index(client, client.upload(slide)))
+        job = ended(client, index(client, client.upload(slide)))
+        assert (job.state, job.added) == ("done", 1), job
         slide_id = next(one for one in client.list_slides("work") if one.diagnosis == METADATA["diagnosis"]).slide_id
         use_everywhere(client, slide_id)
     leave_traces_of_a_killed_process(server)
