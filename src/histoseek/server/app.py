@@ -9,6 +9,7 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.middleware.gzip import GZipMiddleware
+from starlette.concurrency import run_in_threadpool
 
 from histoseek._version import __version__
 from histoseek.server.context import Context
@@ -38,6 +39,7 @@ from histoseek.server.routes.tile_route import TileRoute
 from histoseek.server.security.middleware import Guard
 from histoseek.server.security.recorder import Recorder
 from histoseek.server.settings import ServerSettings
+from histoseek.server.warming import Warming, limit_product_threads
 from histoseek.server.web_page import add_page
 
 API = "/api/v1"
@@ -72,6 +74,7 @@ def create_app_from_environment() -> FastAPI:
     settings = ServerSettings.from_environment()
     configure_logging(settings.json_logs)
     sys.setswitchinterval(_TURN_S)
+    limit_product_threads(settings.limits.searches)
     return create_app(settings)
 
 
@@ -142,6 +145,9 @@ def create_bare_app() -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     context: Context = app.state.context
     context.start()
+    warming = Warming(context.archives, context.maps, context.images, context.tiles, context.shutdown)
+    warming.start()
+    await run_in_threadpool(warming.wait)
     try:
         yield
     finally:

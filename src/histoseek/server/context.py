@@ -13,9 +13,6 @@ from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 
 from histoseek.errors import HistoseekError
-from histoseek.search.options import SearchOptions
-from histoseek.search.queries import ArchivedReport, ArchivedSlide, Query, TextQuery
-from histoseek.search.search import search
 from histoseek.server.answers import AnswerMemory, Question
 from histoseek.server.archives.images import SlideImages
 from histoseek.server.archives.maps import MapStore
@@ -54,8 +51,6 @@ _AUDIT_LINE_BYTES = 512
 _TILE_THREADS = 12
 _MAX_TILES = 2000
 """Requests for tiles that wait: as many as there are connections, twice."""
-
-_FIRST_WORD = "carcinoma"
 
 _MAX_FIGURES = 50
 """Figures that wait: one is drawn at a time, as a large one takes a core for seconds."""
@@ -148,7 +143,6 @@ class Context:
         self.supervisor.start()
         self.uploads.start()
         self.removal.start(self.shutdown)
-        warm_up(self.archives, self.maps)
 
     def close(self) -> None:
         """End it all, without losing anything."""
@@ -263,37 +257,3 @@ def _make_supervisor(
 
     works: dict[JobKind, Work] = {"encode": encode, "worklist": worklist_runner.run}
     return Supervisor(jobs, works, kept_slides.release_job, settings.state / _TEMPORARY_FOLDER)
-
-
-def warm_up(archives: ArchiveRegistry, maps: MapStore) -> None:
-    """Search each archive with a word, a slide of its own and its report, and make its map, in a background thread."""
-    threading.Thread(target=_warm_up, args=(archives, maps), name="warming", daemon=True).start()
-
-
-def _warm_up(archives: ArchiveRegistry, maps: MapStore) -> None:
-    for entry in archives:
-        for list_queries in (_list_words, _list_examples):
-            try:
-                for query in list_queries(entry):
-                    search(entry.archive, query, SearchOptions(k=1))
-            except HistoseekError as error:
-                log.info("archive %s: not warmed up (%s)", entry.name, error.kind)
-    for entry in archives:
-        try:
-            maps.get(entry, None)
-        except HistoseekError as error:
-            log.info("archive %s: no map (%s)", entry.name, error.kind)
-
-
-def _list_words(_entry: ArchiveEntry) -> list[Query]:
-    """What people begin with: words take the text encoder, the vocabulary and the dictionary."""
-    return [TextQuery(_FIRST_WORD)]
-
-
-def _list_examples(entry: ArchiveEntry) -> list[Query]:
-    slides = entry.archive.records(limit=1)
-    reports = entry.archive.records("report IS NOT NULL", limit=1) if slides else []
-    return [
-        *(ArchivedSlide(record.slide_id) for record in slides),
-        *(ArchivedReport(record.slide_id) for record in reports),
-    ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -53,7 +54,8 @@ class OpenSlides:
         self._max_slides = max_slides
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
-        self._opening = threading.BoundedSemaphore(_MAX_OPENING)
+        # First come, first served: whoever waits for a lock may be overtaken as long as others come.
+        self._openers = ThreadPoolExecutor(_MAX_OPENING, "opening")
         self._entries: OrderedDict[SlideSource, _Entry] = OrderedDict()
 
     @contextmanager
@@ -100,8 +102,7 @@ class OpenSlides:
         return entry
 
     def _open(self, entry: _Entry) -> DeepZoom:
-        with self._opening:
-            return entry.open()
+        return self._openers.submit(entry.open).result()
 
     def _leave(self, entry: _Entry) -> None:
         with self._lock:
