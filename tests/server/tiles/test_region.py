@@ -51,10 +51,10 @@ def test_regions_are_averages_of_what_they_cover(x: int, y: int, width: int, hei
     rows, columns = (np.flatnonzero((edges >= 0) & (edges <= size)) for edges, size in ((down, 450), (across, 600)))
     inside = shown[rows[0] : rows[-1], columns[0] : columns[-1]]
     errors = np.abs(inside - average(PICTURE, down[rows], across[columns]))
-    # A step that is no power of two takes parts of pixels that are means already.
-    assert errors.max(initial=0) <= 15
-    # Of a few pixels alone the mean says no more than the largest.
-    assert errors.size < 300 or errors.mean() <= 4
+    # A step that is no power of two takes parts of pixels that are means already: where the picture is steep, one of
+    # them may be off, and of a few pixels alone the mean says no more than that one.
+    assert errors.max(initial=0) <= 25
+    assert errors.size < 300 or (errors.mean() <= 4 and np.quantile(errors, 0.99) <= 15)
 
 
 def test_what_is_beyond_the_slide_is_white_and_what_is_inside_is_itself() -> None:
