@@ -97,12 +97,6 @@ export const trays = {
 export const uploads = {
   list: (signal?: Signal) => request<Upload[]>("GET", "uploads", { signal }),
   get: (uploadId: string, signal?: Signal) => request<Upload>("GET", path`uploads/${uploadId}`, { signal }),
-  /** spacingUmPerPx: for files that do not say it. */
-  send: (file: File, spacingUmPerPx: number | null, options: UploadOptions = {}) =>
-    upload<Upload>("uploads", file, {
-      ...options,
-      parameters: { filename: file.name, spacing_um_per_px: spacingUmPerPx },
-    }),
   /** Which files make which slides, and which reports go with them. */
   plan: (files: readonly OfferedFile[], signal?: Signal) =>
     request<UploadPlan>("POST", "uploads/plan", { body: { files }, signal }),

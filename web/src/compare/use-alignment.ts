@@ -1,3 +1,4 @@
+import { useSignal } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
 import type { Picking } from "../viewer/pick-layer";
 import { alignPairs } from "../viewer/similarity";
@@ -36,15 +37,17 @@ export function useAlignment(
 ): Alignment {
   const [isOn, setIsOn] = useState(false);
   const [isMirrored, setMirrored] = useState(false);
-  const [points, setPoints] = useState(NONE);
+  // Viewers hold what they call until they are drawn again: two quick clicks must not both begin with the same points.
+  const chosen = useSignal(NONE);
+  const points = chosen.value;
   const restart = (on: boolean): void => {
     setIsOn(on);
-    setPoints(NONE);
+    chosen.value = NONE;
   };
   useEffect(() => restart(false), [pair]);
   const pick = (side: "query" | "result", point: Point): void => {
-    const next = { ...points, [side]: [...points[side], point].slice(0, PAIRS) };
-    setPoints(next);
+    const next = { ...chosen.peek(), [side]: [...chosen.peek()[side], point].slice(0, PAIRS) };
+    chosen.value = next;
     if (next.query.length < PAIRS || next.result.length < PAIRS) return;
     restart(false);
     const map = mapOf(next, stages, { mirrored: isMirrored, sameSize: link.hasSameScale });

@@ -4,6 +4,7 @@ import { uploads } from "../api/endpoints";
 import { type ApiError, asApiError, isAbort } from "../api/error";
 import type { Upload } from "../api/types";
 import { isPicture } from "../uploads/files";
+import { isDeleted, sendSlide } from "../uploads/send-slide";
 import { tooLarge, uploadList } from "../uploads/upload-list";
 
 /** needsSpacing: the file waits for its um/px; share: what of it is sent, 0 to 1; error: why it was refused. */
@@ -29,21 +30,34 @@ export async function startUpload(file: File): Promise<Upload | null> {
 export async function sendUpload(file: File, spacingUmPerPx: number | null): Promise<Upload | null> {
   const own = new AbortController();
   giveUp = own;
+  let uploadId: string | null = null;
   pendingUpload.value = { file, needsSpacing: false, share: 0, error: null };
+  const files = [{ name: file.name, file, series: null }];
   try {
-    const upload = await uploads.send(file, spacingUmPerPx, {
-      signal: own.signal,
-      onProgress: (share) => {
-        if (!own.signal.aborted && pendingUpload.value) pendingUpload.value = { ...pendingUpload.value, share };
+    const upload = await sendSlide(
+      { files, spacingUmPerPx, uploadId },
+      {
+        signal: own.signal,
+        onOpen: (opened) => {
+          uploadId = opened;
+        },
+        onProgress: (bytes) => showShare(own, bytes / file.size),
+        onSent: () => showShare(own, 1),
       },
-    });
+    );
     pendingUpload.value = null;
     uploadList.reload();
     return upload;
   } catch (error) {
+    // What of it has arrived would count to what its owner may keep.
+    if (uploadId && !isDeleted(asApiError(error))) uploads.remove(uploadId).catch(() => undefined);
     refuse(own, error);
     return null;
   }
+}
+
+function showShare(own: AbortController, share: number): void {
+  if (!own.signal.aborted && pendingUpload.value) pendingUpload.value = { ...pendingUpload.value, share };
 }
 
 let settled: ((upload: Upload | null) => void) | null = null;

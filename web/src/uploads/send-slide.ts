@@ -1,6 +1,6 @@
 /** Sending the files of one slide, in pieces: what breaks goes on where it stopped. */
 import { uploads } from "../api/endpoints";
-import { asApiError, isAbort } from "../api/error";
+import { type ApiError, asApiError, isAbort } from "../api/error";
 import type { OpenUpload, Upload } from "../api/types";
 import type { NamedFile } from "./named-files";
 
@@ -40,6 +40,13 @@ export async function sendSlide(slide: SlideToSend, watcher: Watcher): Promise<U
   }
   watcher.onSent();
   return tryOften(() => uploads.complete(opened.upload_id, watcher.signal), watcher.signal);
+}
+
+const UNPROCESSABLE = 422;
+
+/** Whether an upload is there no more: what the server could not open it has deleted. */
+export function isDeleted(error: ApiError): boolean {
+  return error.status === UNPROCESSABLE;
 }
 
 async function openSlide({ files, spacingUmPerPx, uploadId }: SlideToSend, { signal }: Watcher): Promise<OpenUpload> {

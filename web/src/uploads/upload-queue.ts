@@ -6,7 +6,7 @@ import type { Upload } from "../api/types";
 import { announce, toast } from "../state/toasts";
 import { strings } from "../strings";
 import { MOST_FILES, type NamedFile } from "./named-files";
-import { sendSlide } from "./send-slide";
+import { isDeleted, sendSlide } from "./send-slide";
 import { tooLarge, uploadList } from "./upload-list";
 
 const AT_ONCE = 2;
@@ -151,11 +151,9 @@ async function send(slide: QueuedSlide): Promise<void> {
   }
 }
 
-const UNPROCESSABLE = 422;
-
-/** What the server could not open it has deleted: another try begins anew. */
+/** Another try with what the server has deleted begins anew. */
 function fail(key: number, error: ApiError): void {
-  change(key, { state: "failed", error, ...(error.status === UNPROCESSABLE ? { uploadId: null } : {}) });
+  change(key, { state: "failed", error, ...(isDeleted(error) ? { uploadId: null } : {}) });
 }
 
 async function takeReports(slide: QueuedSlide, upload: Upload): Promise<void> {
