@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from histoseek.archive.filters.expression import Expression, one_of
-from histoseek.archive.schema import StoredSlide
+from histoseek.archive.schema import SlideRecord, StoredSlide
 from histoseek.archive.stores.signature_rows import flat
 
 Value = TypeVar("Value")
@@ -31,7 +31,8 @@ ReadSlides = Callable[[Sequence[str]], list[StoredSlide]]
 
 
 class RowMemory:
-    """Values by kind and slide of one version of a store, together about `most_bytes`: the least recently used go.
+    """Values by kind and slide, or what else tells them apart, of one version of a store, together about `most_bytes`:
+    the least recently used go.
 
     Values are shared, and must not be changed. Safe to use from several threads; several may read the same at once.
     """
@@ -64,6 +65,10 @@ class RowMemory:
         """Slides in the order asked; raises what `read` raises."""
         found = self.recall(kind, slide_ids, lambda ids: dict(zip(ids, read(ids), strict=True)))
         return [found[slide_id] for slide_id in slide_ids]
+
+    def recall_number(self, kind: str, what: str, count: Callable[[], int]) -> int:
+        """How many of a kind there are of something."""
+        return self.recall(kind, [what], lambda _: {what: count()})[what]
 
     def recall_column(
         self,
@@ -116,7 +121,7 @@ class RowMemory:
     def _keep(self, kind: str, values: Mapping[str, object]) -> None:
         with self._guard:
             for slide_id, value in values.items():
-                size = _measure(value)
+                size = len(slide_id) + _measure(value)
                 self._size_bytes += size - self._values.pop((kind, slide_id), (None, 0))[1]
                 self._values[kind, slide_id] = value, size
             while self._size_bytes > self._most_bytes:
@@ -129,6 +134,8 @@ def _measure(value: object) -> int:
         arrays = (signature.global_vector, signature.mosaic, signature.shares, signature.barcodes, signature.context)
         tiles = sum(tile.coords.nbytes + tile.weights.nbytes for tile in signature.mosaic_tiles)
         return _RECORD + 2 * len(report) + tiles + sum(array.nbytes for array in arrays if array is not None)
+    if isinstance(value, SlideRecord):
+        return _RECORD + 2 * len(value.report or "")
     if isinstance(value, np.ndarray):
         return _OBJECT + value.nbytes
     if isinstance(value, frozenset | tuple | list):

@@ -67,7 +67,6 @@ from histoseek.errors import DamagedArchive, InputError, UnknownSlide
 from histoseek.mosaics.distances import SignatureBlock
 
 _IDS_PER_QUERY = 500
-_COUNTS_KEPT = 64
 _ROWS_AT_ONCE = 64
 _MOST_NAMED = 10_000
 _MOST_REMEMBERED = 200_000
@@ -85,7 +84,6 @@ class SlideTable:
         self._cache = cache
         self._codes = codes or CodeCaches.create()
         self._snapshot: SlideTable | None = None
-        self._counts: dict[str, int] = {}
         self._memory = RowMemory()
 
     @property
@@ -230,7 +228,11 @@ class SlideTable:
 
     def take_records(self, slide_ids: Sequence[str]) -> list[SlideRecord]:
         """Records in the order asked; raises UnknownSlide."""
-        return to_records(self._rows(slide_ids, list(self.metadata_types())))
+        view, names = self.snapshot(), list(self.metadata_types())
+        records = view._memory.recall(
+            "record", slide_ids, lambda ids: dict(zip(ids, to_records(view._rows(ids, names)), strict=True))
+        )
+        return [records[slide_id] for slide_id in slide_ids]
 
     def columns(self, names: Sequence[str], where: Where) -> pa.Table:
         """Columns of the slides of a filter, in no order."""
@@ -239,16 +241,13 @@ class SlideTable:
 
     def count(self, where: Where) -> int:
         """How many slides satisfy a filter; a snapshot remembers what it counted."""
-        view = self.snapshot()
-        condition = str(where)
-        number = view._counts.get(condition)
-        if number is None:
-            number = view._store.count(view.filter(where))
-            # Threads share a view: what is given back is not looked up again.
-            if len(view._counts) >= _COUNTS_KEPT:
-                view._counts.clear()
-            view._counts[condition] = number
-        return number
+        view, key = self.snapshot(), str(where)
+        return view._memory.recall_number("slides", key, lambda: view._store.count(view.filter(where)))
+
+    def count_reports(self, tokens: Mapping[str, float], most: int) -> int:
+        """How many reports have any of some tokens, at most so many; a snapshot remembers what it counted."""
+        view, key = self.snapshot(), " ".join([str(most), *sorted(tokens)])
+        return view._memory.recall_number("reports", key, lambda: len(view.text(tokens, most, None)))
 
     def nearest(
         self, vector: NDArray[np.float32], count: int, where: Where, column: VectorColumn = "global_vector"

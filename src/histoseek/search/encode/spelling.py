@@ -154,7 +154,7 @@ def _is_unknown(store: SlideTable, word: str) -> bool:
 
 def _count_reports(store: SlideTable, word: str, most: int) -> int:
     """How many reports have a word, whatever they say of it, at most so many."""
-    return len(store.text(dict.fromkeys(_list_tokens(word), 1.0), most, None))
+    return store.count_reports(dict.fromkeys(_list_tokens(word), 1.0), most)
 
 
 def _list_tokens(word: str) -> list[str]:
