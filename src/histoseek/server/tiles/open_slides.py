@@ -5,12 +5,12 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from histoseek.errors import SlideNotFound, UnreadableSlide
 from histoseek.server.tiles.deepzoom import DeepZoom
+from histoseek.server.tiles.turns import Turns
 from histoseek.slides.slide import open_slide
 from histoseek.slides.sources.base import SlideSource
 
@@ -54,8 +54,7 @@ class OpenSlides:
         self._max_slides = max_slides
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
-        # First come, first served: whoever waits for a lock may be overtaken as long as others come.
-        self._openers = ThreadPoolExecutor(_MAX_OPENING, "opening")
+        self._opening = Turns(_MAX_OPENING)
         self._entries: OrderedDict[SlideSource, _Entry] = OrderedDict()
 
     @contextmanager
@@ -102,7 +101,8 @@ class OpenSlides:
         return entry
 
     def _open(self, entry: _Entry) -> DeepZoom:
-        return self._openers.submit(entry.open).result()
+        with self._opening:
+            return entry.open()
 
     def _leave(self, entry: _Entry) -> None:
         with self._lock:

@@ -17,6 +17,7 @@ from histoseek.server.tiles.cache import ByteCache
 from histoseek.server.tiles.open_slides import OpenSlides
 from histoseek.server.tiles.region import RegionPicture
 from histoseek.server.tiles.tile_grid import ImageInfo
+from histoseek.server.tiles.turns import Turns
 from histoseek.slides.readers.base import Pixels
 from histoseek.slides.sources.base import SlideSource
 from histoseek.viewing.appearance import StainName
@@ -49,7 +50,7 @@ class TileService:
         self._cache = ByteCache(cache_mb * 2**20)
         self._states: OrderedDict[SlideSource, tuple[str, float]] = OrderedDict()
         self._guard = threading.Lock()
-        self._decoding = threading.BoundedSemaphore(max(2, len(os.sched_getaffinity(0))))
+        self._decoding = Turns(max(2, len(os.sched_getaffinity(0))))
 
     def compute_etag(self, source: SlideSource) -> str:
         """The value of an ETag header for what is shown of this slide, quotes included: another after it changed."""
