@@ -16,6 +16,7 @@ from tests.server.running import RunningServer
 from tests.waiting import wait_for
 
 SLIDE = "SIM-0000-00"
+WRITTEN = "work"
 ANNOTATIONS = f"/archives/cohort/slides/{SLIDE}/annotations"
 NOBODYS = {"32": "0" * 32, "16": "0" * 16, "uuid": "00000000-0000-0000-0000-000000000000"}
 ANYBODY = {
@@ -226,7 +227,7 @@ def test_texts_without_end_are_refused_before_they_are_read(raw: httpx2.Client) 
     "name", ["a" * 300 + ".svs", "a/" * 400 + "x.svs", "../x.svs", "/etc/x.svs", "x\0.svs", "uploaded/x.svs"]
 )
 def test_files_that_are_not_in_the_import_folder_are_refused(raw: httpx2.Client, name: str) -> None:
-    assert raw.post("/archives/work/jobs", json={"files": [{"name": name}]}).status_code == 422
+    assert raw.post(f"/archives/{WRITTEN}/jobs", json={"files": [{"name": name}]}).status_code == 422
 
 
 @pytest.mark.parametrize("edge", ["5e-324", "1e-300", "0.09"])

@@ -20,6 +20,8 @@ from histoseek.server.routes.jobs import to_job
 from histoseek.server.state.database import State
 from tests.server.running import RunningServer
 
+WRITTEN = "work"
+
 
 def ended(client: Client, job: Job) -> Job:
     return [*client.watch_job(job.job_id)][-1]
@@ -99,7 +101,7 @@ def test_pages_of_the_import_folder_follow_each_other(raw: httpx2.Client, folder
     names, after = [], None
     while True:
         parameters = {"limit": 2} | ({"after": after} if after else {})
-        page = raw.get("/archives/work/import", params=parameters).json()
+        page = raw.get(f"/archives/{WRITTEN}/import", params=parameters).json()
         names += [item["name"] for item in page["items"]]
         after = page["next"]
         if after is None:

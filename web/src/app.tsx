@@ -27,7 +27,7 @@ const VIEW_COMPONENTS: Record<View, ComponentType> = {
   case: lazy(() => import("./cases/case-view").then((room) => room.CaseView)),
   overview: lazy(() => import("./overview/overview-view").then((room) => room.OverviewView)),
   collections: lazy(() => import("./collections/collections-view").then((room) => room.CollectionsView)),
-  work: lazy(() => import("./work/work-view").then((room) => room.WorkView)),
+  work: lazy(() => import("./jobs/work-view").then((room) => room.WorkView)),
   history: lazy(() => import("./views/history").then((room) => room.HistoryView)),
 };
 

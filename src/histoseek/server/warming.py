@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from threadpoolctl import threadpool_limits
@@ -54,7 +55,7 @@ class Warming:
 
     def start(self) -> None:
         """Begin; to be called once."""
-        for work in (self._search, self._open_slide):
+        for work in (self._search, self._open_slide, self._make_maps):
             threading.Thread(target=work, name="warming", daemon=True).start()
 
     def wait(self) -> None:
@@ -64,15 +65,15 @@ class Warming:
     def _search(self) -> None:
         try:
             for entry in self.archives:
-                _try_searching(entry, [TextQuery(_FIRST_WORD)])
+                _try_searching(entry, _list_words)
                 self._is_searched.set()
-                _try_searching(entry, None)
+                _try_searching(entry, _list_examples)
         finally:
             self._is_searched.set()
-        if not self.shutdown.wait(_MAPS_AFTER_S):
-            self._make_maps()
 
     def _make_maps(self) -> None:
+        if self.shutdown.wait(_MAPS_AFTER_S):
+            return
         for entry in self.archives:
             try:
                 self.maps.get(entry, None)
@@ -90,13 +91,16 @@ class Warming:
                 log.info("archive %s: no slide was opened (%s)", entry.name, error.kind)
 
 
-def _try_searching(entry: ArchiveEntry, queries: list[Query] | None) -> None:
-    """queries: None for a slide of the archive and its report."""
+def _try_searching(entry: ArchiveEntry, list_queries: Callable[[ArchiveEntry], list[Query]]) -> None:
     try:
-        for query in _list_examples(entry) if queries is None else queries:
+        for query in list_queries(entry):
             search(entry.archive, query, SearchOptions(k=1))
     except HistoseekError as error:
         log.info("archive %s: not warmed up (%s)", entry.name, error.kind)
+
+
+def _list_words(_entry: ArchiveEntry) -> list[Query]:
+    return [TextQuery(_FIRST_WORD)]
 
 
 def _list_examples(entry: ArchiveEntry) -> list[Query]:

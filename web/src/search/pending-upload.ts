@@ -35,7 +35,7 @@ export async function sendUpload(file: File, spacingUmPerPx: number | null): Pro
   const files = [{ name: file.name, file, series: null }];
   try {
     const upload = await sendSlide(
-      { files, spacingUmPerPx, uploadId },
+      { files, spacingUmPerPx, uploadId: null },
       {
         signal: own.signal,
         onOpen: (opened) => {
