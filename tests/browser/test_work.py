@@ -84,6 +84,12 @@ def region(page: Page, name: str) -> Locator:
     return page.get_by_role("region", name=name, exact=True)
 
 
+def delete_upload(page: Page, name: str) -> None:
+    """Once its picture is there: one on its way would be refused, which the console reports."""
+    page.wait_for_function("[...document.images].every((image) => image.complete)")
+    page.get_by_role("button", name=f"Delete {name}").click()
+
+
 def newest_job(page: Page) -> Locator:
     return region(page, "Jobs").get_by_role("listitem").first
 
@@ -136,7 +142,7 @@ def test_dropped_slides_make_a_worklist_in_one_click(work: Page, slides: list[by
     expect(rows.first).to_contain_text("W-1.tiff")
     work.get_by_role("link", name="All worklists").click()
     for name in ("W-1.tiff", "W-2.tiff"):
-        work.get_by_role("button", name=f"Delete {name}").click()
+        delete_upload(work, name)
 
 
 def test_a_folder_is_sorted_into_slides_reports_and_the_rest(
@@ -154,7 +160,7 @@ def test_a_folder_is_sorted_into_slides_reports_and_the_rest(
     expect(uploads.get_by_text("case/notes.docx")).to_be_visible()
     expect(uploads.get_by_role("alert")).to_contain_text("SLIDE_ID")  # both files of the MIRAX slide have come
     work.get_by_role("button", name="Cancel S.mrxs").click()
-    work.get_by_role("button", name="Delete F-1.tiff").click()
+    delete_upload(work, "F-1.tiff")
     expect(uploads.get_by_text("F-1.tiff", exact=True)).to_have_count(0)
     watched.expect_complaint("422")
 
