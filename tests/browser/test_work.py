@@ -86,7 +86,7 @@ def region(page: Page, name: str) -> Locator:
 
 def delete_upload(page: Page, name: str) -> None:
     """Once its picture is there: one on its way would be refused, which the console reports."""
-    page.wait_for_function("[...document.images].every((image) => image.complete)")
+    page.wait_for_function("() => [...document.images].every((image) => image.complete)")
     page.get_by_role("button", name=f"Delete {name}").click()
 
 
