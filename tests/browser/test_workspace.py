@@ -12,7 +12,9 @@ import pytest
 from playwright.sync_api import ElementHandle, Locator, Page, Route, ViewportSize, expect
 
 from histoseek.api import Archive
+from histoseek.client.client import Client
 from histoseek.geometry import Rect, Size
+from histoseek.rest.annotations import NewAnnotations
 from histoseek.rest.queries import SearchRequest, SlideQuery, SlideRef
 from histoseek.slides.slide import open_slide
 from tests.browser.watched import accessibility_faults, expect_loaded
@@ -207,19 +209,23 @@ def test_a_link_shows_the_same_tissue_on_another_screen(compared: Page, server: 
     assert other.url == link
 
 
-def test_two_points_on_either_side_lay_the_slides_on_each_other(compared: Page) -> None:
-    compared.get_by_role("button", name="Align by two points").click()
-    told = compared.get_by_text(re.compile("Query . of 2"))
+def choose_points(page: Page) -> None:
+    """Two clicks in a row of the query, and two in a column of the result."""
+    page.get_by_role("button", name="Align by two points").click()
+    told = page.get_by_text(re.compile("Query . of 2"))
     for side, ways in (("Query", [(-80, 0), (80, 0)]), ("Result", [(0, -80), (0, 80)])):
-        box = stage(pane(compared, side)).bounding_box()
+        box = stage(pane(page, side)).bounding_box()
         assert box
         for number, (right, down) in enumerate(ways, 1):
-            compared.mouse.click(box["x"] + box["width"] / 2 + right, box["y"] + box["height"] / 2 + down)
+            page.mouse.click(box["x"] + box["width"] / 2 + right, box["y"] + box["height"] / 2 + down)
             if side == "Query":
                 expect(told).to_contain_text(f"Query {number} of 2")
     expect(told).to_have_count(0)
-    # What ran down in the result now runs to the right, as it does in the query.
-    expect(compared).to_have_url(re.compile(r"v\.view=[^&]*%2C270%3A"))
+    expect(page).to_have_url(re.compile(r"v\.view=[^&]*%2C270%3A"))
+
+
+def test_two_points_on_either_side_lay_the_slides_on_each_other(compared: Page) -> None:
+    choose_points(compared)
     locked = compared.get_by_role("button", name="Move both slides together")
     expect(locked).to_have_attribute("aria-pressed", "true")
     before = [first_frame(pane(compared, side)) for side in ("Query", "Result")]
@@ -233,6 +239,31 @@ def test_two_points_on_either_side_lay_the_slides_on_each_other(compared: Page) 
     ]
     assert moved[0][1] > 20
     assert moved[1] == pytest.approx(moved[0], abs=1)
+
+
+def test_points_are_chosen_whatever_lies_over_the_slide(compared: Page, server: RunningServer, query_id: str) -> None:
+    result_id = re.findall(r"[?&]at=([^&]+)", compared.url)[0]
+    with server.client() as client:
+        ids = [annotate_all(client, slide_id) for slide_id in (query_id, result_id)]
+    go(compared, f"/{compared.url.split('#/')[1]}&v.annotation={ids[1]}")
+    compared.reload()
+    wait_for_both(compared)
+    expect(pane(compared, "Result").locator(".annotations-handle").first).to_be_visible()
+    pane(compared, "Result").get_by_role("button", name="Close").click()
+    pane(compared, "Query").get_by_role("button", name="Measure a distance").click()
+    pane(compared, "Result").get_by_role("button", name="Draw regions").click()
+    choose_points(compared)
+    expect(compared.locator(".viewer-draw")).to_have_count(0)
+    with server.client() as client:
+        kept = [len(client.list_annotations("cohort", slide_id).features) for slide_id in (query_id, result_id)]
+    assert kept == [1, 1]
+
+
+def annotate_all(client: Client, slide_id: str) -> str:
+    """A line that goes to and fro so densely that a click anywhere on the slide is one on the line."""
+    line = [[x, y] for y in range(4, 768, 16) for x, y in ((0, y), (768, y), (768, y + 8), (0, y + 8))]
+    feature = {"type": "Feature", "geometry": {"type": "LineString", "coordinates": line}, "properties": {}}
+    return client.add_annotations("cohort", slide_id, NewAnnotations(features=(feature,))).features[0].id
 
 
 def test_contours_are_drawn_and_an_even_map_is_told_in_words(compared: Page) -> None:

@@ -25,8 +25,8 @@ export interface Markup {
   readonly layers: (slide: SlideHandle) => ComponentChildren;
 }
 
-/** of: what is shown; hasPicture: whether there is something to draw on. */
-export function useMarkup(of: Picture, hasPicture: boolean): Markup {
+/** of: what is shown; hasPicture: whether there is something to draw on; isPicking: points are chosen, nothing is drawn. */
+export function useMarkup(of: Picture, hasPicture: boolean, isPicking: boolean): Markup {
   const { archive, slide_id, upload_id } = of;
   const picture: Picture = { archive, slide_id, upload_id };
   const annotations = useAnnotations(hasPicture ? picture : null);
@@ -41,6 +41,9 @@ export function useMarkup(of: Picture, hasPicture: boolean): Markup {
     setTool(null);
     setMeasured(null);
   }, [archive, slide_id, upload_id]);
+  useEffect(() => {
+    if (isPicking) setTool(null);
+  }, [isPicking]);
   const choose = (tool: Tool | null): void => {
     setMeasured(null);
     setTool(tool);

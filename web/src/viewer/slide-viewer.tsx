@@ -70,7 +70,7 @@ export function SlideViewer(props: SlideViewerProps): JSX.Element {
   const handle = useStage(source, onClick, onStage);
   const { stage } = handle;
   const open = useOpenSlide(handle, source);
-  useEffect(() => setDrawing(null), [source?.key]);
+  useEffect(() => setDrawing(null), [source?.key, Boolean(props.picking)]);
   const endDrawing = (): void => {
     setDrawing(null);
     root.current?.querySelector<HTMLElement>("[role=application]")?.focus();
