@@ -284,8 +284,8 @@ def cpu_seconds(server: RunningServer) -> float:
 
 
 def memory_mb(server: RunningServer) -> float:
-    """Resident memory of the server's processes."""
-    return sum(resident_mb(pid) for pid in (server.process.pid, *descendants(server.process.pid)))
+    """Memory of the server's processes; what several of them share is counted once."""
+    return sum(own_share_mb(pid) for pid in (server.process.pid, *descendants(server.process.pid)))
 
 
 def descendants(pid: int) -> Iterator[int]:
@@ -295,9 +295,11 @@ def descendants(pid: int) -> Iterator[int]:
             yield from descendants(int(child))
 
 
-def resident_mb(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/statm").read_text().split()
-    return int(fields[1]) * 4096 / 2**20
+def own_share_mb(pid: int) -> float:
+    """What a process has to itself, and its share of what it shares with others (Linux: Pss of proc(5))."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    (kib,) = (int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+    return kib / 1024
 
 
 def simulated(folder: Path) -> Path:
