@@ -7,6 +7,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+_Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -28,7 +30,7 @@ class LeanClient:
         self._address = host, port
         self._head = "".join(f"{name}: {value}\r\n" for name, value in {"Host": f"{host}:{port}", **headers}.items())
         self._slots = asyncio.Semaphore(most)
-        self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+        self._idle: list[_Connection] = []
 
     async def ask(self, method: str, path: str, body: object = None) -> Answer:
         """The answer of a request; raises OSError, EOFError when the server hangs up."""
@@ -36,18 +38,30 @@ class LeanClient:
         kind = f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n" if content else ""
         message = f"{method} {path} HTTP/1.1\r\n{self._head}{kind}\r\n".encode() + content
         async with self._slots:
-            reader, writer = self._idle.pop() if self._idle else await asyncio.open_connection(*self._address)
             try:
-                writer.write(message)
-                answer = await _read_answer(reader)
-            except BaseException:
-                writer.close()
-                raise
-            if answer.headers.get("connection") == "close":
-                writer.close()
-            else:
-                self._idle.append((reader, writer))
-            return answer
+                return await self._exchange(message, self._idle.pop() if self._idle else await self._connect())
+            except asyncio.IncompleteReadError as error:
+                if error.partial or method != "GET":
+                    raise
+            # The server had closed a connection that was idle: browsers ask once more, too.
+            return await self._exchange(message, await self._connect())
+
+    async def _connect(self) -> _Connection:
+        return await asyncio.open_connection(*self._address)
+
+    async def _exchange(self, message: bytes, connection: _Connection) -> Answer:
+        reader, writer = connection
+        try:
+            writer.write(message)
+            answer = await _read_answer(reader)
+        except BaseException:
+            writer.close()
+            raise
+        if answer.headers.get("connection") == "close":
+            writer.close()
+        else:
+            self._idle.append(connection)
+        return answer
 
     def close(self) -> None:
         """Hang up."""
