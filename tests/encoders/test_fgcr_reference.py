@@ -357,7 +357,7 @@ def test_an_archive_is_searched_in_four_directions(
     other_name = measure.encode(["epithelial malignancy"])
     assert other_name.any() and np.array_equal(other_name, measure.encode(["carcinoma"]))
     for text, asked in (("the fibrosis", "the fibrosis"), ("necrosis and fibrosis", "necrosis")):
-        assert [prompt.name for prompt in measure.ask(text, ["fibrosis"]).prompts] == [asked]
+        assert [prompt.name for prompt in measure.embed_query(text, ["fibrosis"]).prompts] == [asked]
     for text in ("fibrosis", "no fibrosis"):
         with pytest.raises(InputError, match="no word that this archive's text encoder knows"):
             archive.search(text=text, to="regions")

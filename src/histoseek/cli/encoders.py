@@ -100,12 +100,12 @@ def check(
     from histoseek.encoders.inventory.check import check_tile_encoder
 
     settle_weights_options(download, accept_unknown_weights)
-    found = check_tile_encoder(spec)
+    check = check_tile_encoder(spec)
     if as_json:
-        _print_json({**asdict(found), "agrees": found.agrees})
+        _print_json({**asdict(check), "agrees": check.agrees})
     else:
-        _print_check(found)
-    if not found.agrees:
+        _print_check(check)
+    if not check.agrees:
         raise typer.Exit(_DISAGREES)
 
 
@@ -151,14 +151,14 @@ def _describe_state(each: ListedEncoder) -> str:
     return f"weights not here: {each.missing or 'import some with `histoseek weights import`'}"
 
 
-def _print_check(found: EncoderCheck) -> None:
-    print(f"{found.name} ({found.weights_hash}): {found.dimension}-d, computed by {found.runtime}")
-    print(f"  {found.tiles_per_second:.1f} tiles a second, {found.peak_memory_mb:,} MB at most")
-    if found.cosine is not None:
-        verdict = "agree" if found.agrees else "DISAGREE"
-        print(f"  vectors {verdict} with {found.compared_with}: cosine {found.cosine:.5f}, {found.least_cosine} wanted")
-    if found.note:
-        print(f"  {found.note}")
+def _print_check(check: EncoderCheck) -> None:
+    print(f"{check.name} ({check.weights_hash}): {check.dimension}-d, computed by {check.runtime}")
+    print(f"  {check.tiles_per_second:.1f} tiles a second, {check.peak_memory_mb:,} MB at most")
+    if check.cosine is not None:
+        verdict = "agree" if check.agrees else "DISAGREE"
+        print(f"  vectors {verdict} with {check.compared_with}: cosine {check.cosine:.5f}, {check.least_cosine} wanted")
+    if check.note:
+        print(f"  {check.note}")
 
 
 def _print_field(key: str, value: Any) -> None:

@@ -110,7 +110,7 @@ def search(
     print_results(_run(archive, parsed, options), as_json, html)
 
 
-def _run(archive: str, asked: Query, options: SearchOptions) -> SearchResults:
+def _run(archive: str, query: Query, options: SearchOptions) -> SearchResults:
     """Search, with a distance of the user's own where the option names one."""
     from histoseek.api import Archive
     from histoseek.own_code import allow_own_code
@@ -118,7 +118,7 @@ def _run(archive: str, asked: Query, options: SearchOptions) -> SearchResults:
 
     allow_own_code(options.distance)
     with show_progress("query", total=None) as reporter:
-        return Archive.open(archive).search(asked, options, reporter=reporter)
+        return Archive.open(archive).search(query, options, reporter=reporter)
 
 
 def _read_phrase_options(context: typer.Context) -> PhraseOptions:
@@ -136,12 +136,12 @@ def _is_given(context: typer.Context, name: str) -> bool:
     return source is not None and source.name not in {"DEFAULT", "DEFAULT_MAP"}
 
 
-def _find_phrases(archive: str, asked: Query, options: PhraseOptions) -> PhraseResults:
+def _find_phrases(archive: str, query: Query, options: PhraseOptions) -> PhraseResults:
     from histoseek.api import Archive
     from histoseek.progress import show_progress
 
     with show_progress("query", total=None) as reporter:
-        return Archive.open(archive).phrases(asked, options, reporter=reporter)
+        return Archive.open(archive).phrases(query, options, reporter=reporter)
 
 
 def print_results(results: SearchResults, as_json: bool, html: Path | None) -> None:

@@ -147,12 +147,12 @@ class _Run:
     def learn(self, slides: _Slides, nearest: Nearest | None, reporter: Reporter) -> LabelCalibration:
         """What labels tell; nearest: in place of what a search finds."""
         labelled = slides.with_label
-        voters, found = self.draw(labelled), []
+        voters, queries = self.draw(labelled), []
         with reporter.part("comparing slides", len(voters)) as part:
             for slide_id in voters.ids:
-                found.append(self.find(slide_id, nearest(slide_id)) if nearest else self.ask(slide_id))
+                queries.append(self.find(slide_id, nearest(slide_id)) if nearest else self.ask(slide_id))
                 part.advance()
-        return self._fit(labelled, voters, found)
+        return self._fit(labelled, voters, queries)
 
     def draw(self, slides: _Slides) -> _Slides:
         """As many queries as the time allows."""
@@ -193,17 +193,17 @@ class _Run:
     def owners(self) -> Mapping[str, LabelledOwner]:
         return {i: LabelledOwner(name_owner(one), read_value(one, self.column)) for i, one in self.records.items()}
 
-    def _fit(self, labelled: _Slides, voters: _Slides, found: Sequence[_Query]) -> LabelCalibration:
+    def _fit(self, labelled: _Slides, voters: _Slides, queries: Sequence[_Query]) -> LabelCalibration:
         each = sorted({(one.owner, one.label) for one in self.owners.values() if one.label})
         patients = {owner: code for code, owner in enumerate(dict.fromkeys(owner for owner, _ in each))}
         counts = Counter(label for _, label in each)
         labels = {label: code for code, label in enumerate(sorted(counts))}
         own = [self.owners[slide_id] for slide_id in voters.ids]
-        queries = LabelledQueries(
+        labelled_queries = LabelledQueries(
             labels=np.array([labels[one.label] for one in own]),
             patients=np.array([patients[one.owner] for one in own]),
-            around=_gather([one.near for one in found], labels, patients),
-            beyond=_gather([one.beyond for one in found], labels, patients),
+            around=_gather([one.near for one in queries], labels, patients),
+            beyond=_gather([one.beyond for one in queries], labels, patients),
             members=np.array([(patients[owner], labels[label]) for owner, label in each]),
             classes=len(labels),
         )
@@ -213,17 +213,17 @@ class _Run:
             patients=len(patients),
             labels=tuple(LabelPatients(name, count) for name, count in sorted(counts.items()) if count > 1),
             rare=sum(count == 1 for count in counts.values()),
-            queries=len(queries),
-            fitted=fit_labels(queries, self.seed),
+            queries=len(labelled_queries),
+            fitted=fit_labels(labelled_queries, self.seed),
         )
 
 
 def _gather(
-    found: Sequence[Sequence[NearPatient]], labels: Mapping[str, int], patients: Mapping[str, int]
+    near_patients: Sequence[Sequence[NearPatient]], labels: Mapping[str, int], patients: Mapping[str, int]
 ) -> Surroundings:
-    shape = len(found), DEPTH
+    shape = len(near_patients), DEPTH
     distances, codes, owners = np.full(shape, np.inf), np.full(shape, NOBODY), np.full(shape, NOBODY)
-    for row, near in enumerate(found):
+    for row, near in enumerate(near_patients):
         some = slice(0, len(near))
         distances[row, some] = [one.distance for one in near]
         codes[row, some] = [labels[one.label] for one in near]

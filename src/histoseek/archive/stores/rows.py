@@ -206,20 +206,20 @@ def find_places_of(
 ) -> NDArray[np.int64]:
     """Where those of some slides that there are stand among ids [S], in the order asked; order: the places of the ids
     that count, sorted, None where all are sorted."""
-    asked = np.array(slide_ids, np.str_)
+    targets = np.array(slide_ids, np.str_)
     order = np.arange(len(ids)) if order is None else order
-    ranks = find_ranks(ids, asked, order)
+    ranks = find_ranks(ids, targets, order)
     there = ranks < len(order)
     places = order[ranks[there]]
-    return places[ids[places] == asked[there]]
+    return places[ids[places] == targets[there]]
 
 
-def find_ranks(ids: NDArray[np.str_], asked: NDArray[np.str_], order: NDArray[np.int64]) -> NDArray[np.int64]:
+def find_ranks(ids: NDArray[np.str_], targets: NDArray[np.str_], order: NDArray[np.int64]) -> NDArray[np.int64]:
     """Where each stands or would stand in the order: what is looked for is little, so that the ids are not copied."""
-    low, high = np.zeros(len(asked), np.int64), np.full(len(asked), len(order))
+    low, high = np.zeros(len(targets), np.int64), np.full(len(targets), len(order))
     while (low < high).any():
         middle = np.minimum((low + high) // 2, len(order) - 1)
-        is_less = (ids[order[middle]] < asked) & (low < high)
+        is_less = (ids[order[middle]] < targets) & (low < high)
         low, high = np.where(is_less, middle + 1, low), np.where(is_less | (low >= high), high, middle)
     return low
 

@@ -126,7 +126,7 @@ def _export(make_tower: Callable[[], TextTower]) -> bytes:
 
     tower = make_tower()
 
-    class OfTensors(torch.nn.Module):
+    class TensorTower(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
             self.tower = tower
@@ -141,7 +141,7 @@ def _export(make_tower: Callable[[], TextTower]) -> bytes:
     example = (torch.ones((2, 8), dtype=torch.int64), torch.ones((2, 8), dtype=torch.bool))
     with _silence_exporter():
         program = torch.onnx.export(
-            OfTensors().eval(),
+            TensorTower().eval(),
             example,
             input_names=["ids", "mask"],
             output_names=[VECTORS, STATES],

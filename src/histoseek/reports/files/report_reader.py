@@ -143,9 +143,9 @@ def _begins_as_pdf(path: Path) -> bool:
         return file.read(1024).lstrip().startswith(b"%PDF-")
 
 
-def _read_text(path: Path, of_pdf: str | None) -> _FileContent:
-    text, encoding = (of_pdf, None) if of_pdf is not None else read_text(path)
-    kind: Format = "text" if of_pdf is None else "pdf"
+def _read_text(path: Path, pdf_text: str | None) -> _FileContent:
+    text, encoding = (pdf_text, None) if pdf_text is not None else read_text(path)
+    kind: Format = "text" if pdf_text is None else "pdf"
     name = clean_id(path.stem)
     entry = ReportEntry(name, (), (), None, None, (ReportPart("report", text),), ReportSource(path))
     return _FileContent((ReportFileSummary(path, kind, encoding, None, 1),), (entry,), ())

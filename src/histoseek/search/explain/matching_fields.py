@@ -145,9 +145,9 @@ class _Counterparts:
     field_um: float
     placed: dict[tuple[int, Rect], Rect]
 
-    def find(self, query: TissueTiles, asked: Rect | None) -> Rect | None:
+    def find(self, query: TissueTiles, matched: Rect | None) -> Rect | None:
         """Around the region that was matched; where words led to the slide, around what tells most of the query."""
-        region = asked or query.telling
+        region = matched or query.telling
         if region is None or not query.spacing_um_per_px:
             return None
         key = id(query), region
@@ -165,12 +165,12 @@ class _Matched:
     pairs: list[_Pair]
 
     @property
-    def shown(self) -> list[_Pair]:
+    def telling_pairs(self) -> list[_Pair]:
         """Without any that match, the tiles with the largest attention."""
         return self.pairs if self.pairs or self.slide.telling is None else [(self.slide.telling, None)]
 
     def list_lengths_um(self) -> Iterator[float]:
-        for region, _ in self.shown:
+        for region, _ in self.telling_pairs:
             yield max(region.width, region.height) * self.slide.spacing_um_per_px
 
     def make_fields(self, field_um: float, counterparts: _Counterparts) -> Iterator[MatchingField]:
@@ -178,12 +178,12 @@ class _Matched:
         if not self.slide.spacing_um_per_px:
             return
         fields: list[Rect] = []
-        placed = self.slide.place_fields([region for region, _ in self.shown], field_um)
-        for field, (region, asked) in zip(placed, self.shown, strict=True):
+        placed = self.slide.place_fields([region for region, _ in self.telling_pairs], field_um)
+        for field, (region, query_region) in zip(placed, self.telling_pairs, strict=True):
             if any(_holds_middle(other, region) for other in fields) or len(fields) == FIELDS_SHOWN:
                 continue
             fields.append(field)
-            yield MatchingField(field, counterparts.find(self.query, asked) if self.query else None)
+            yield MatchingField(field, counterparts.find(self.query, query_region) if self.query else None)
 
 
 def _make_tiles(record: SlideRecord, signature: Signature | None) -> TissueTiles:

@@ -114,25 +114,25 @@ def render_page(results: SearchResults, title: str) -> str:
 
 
 def _page_result(results: SearchResults, result: SearchResult) -> PageResult:
-    of_query, of_result = _query_pictures(results.query, result), _result_pictures(result)
+    query_pictures, result_pictures = _query_pictures(results.query, result), _result_pictures(result)
     record = result.record
     return PageResult(
         result=result,
         name=source_name(record.uri),
         channels=describe_channels(result),
-        query_thumbnail=of_query.thumbnail if of_query else None,
-        thumbnail=of_result.thumbnail if of_result else None,
+        query_thumbnail=query_pictures.thumbnail if query_pictures else None,
+        thumbnail=result_pictures.thumbnail if result_pictures else None,
         matches=tuple(
-            PageMatch(match, colour, _picture(of_query, number), _picture(of_result, number))
+            PageMatch(match, colour, _picture(query_pictures, number), _picture(result_pictures, number))
             for number, (match, colour) in enumerate(zip(result.matches, COLOURS, strict=False))
         ),
         text_regions=tuple(
-            PageTextRegion(region, colour, _picture(of_result, number))
+            PageTextRegion(region, colour, _picture(result_pictures, number))
             for number, (region, colour) in enumerate(
                 zip(result.text_regions, TEXT_COLOURS, strict=False), start=len(result.matches)
             )
         ),
-        maps=_maps(of_query, of_result),
+        maps=_maps(query_pictures, result_pictures),
         pairs=_pairs(result),
         report=cut_at_phrases(record.report or "", result.phrases),
         facts=_facts(result),
@@ -163,12 +163,12 @@ def _picture(pictures: SlidePictures | None, number: int) -> str | None:
     return pictures.regions[number] if pictures else None
 
 
-def _maps(of_query: SlidePictures | None, of_result: SlidePictures | None) -> tuple[PageMap, ...]:
+def _maps(query_pictures: SlidePictures | None, result_pictures: SlidePictures | None) -> tuple[PageMap, ...]:
     captions = (
-        ("What the query's vectors look at", of_query.attention if of_query else None),
-        ("What the result's vectors look at", of_result.attention if of_result else None),
-        ("What of the query made the score", of_query.contribution if of_query else None),
-        ("What of the result made the score", of_result.contribution if of_result else None),
+        ("What the query's vectors look at", query_pictures.attention if query_pictures else None),
+        ("What the result's vectors look at", result_pictures.attention if result_pictures else None),
+        ("What of the query made the score", query_pictures.contribution if query_pictures else None),
+        ("What of the result made the score", result_pictures.contribution if result_pictures else None),
     )
     return tuple(PageMap(caption, picture) for caption, picture in captions if picture)
 

@@ -14,7 +14,7 @@ from histoseek.errors import BadFeatureFile
 from histoseek.search.regional.base import Floats, MeasureName, RegionSimilarities
 from histoseek.search.regional.shared_space import SharedSpaceMeasure
 from histoseek.search.regional.tiles import TileSimilarities, merge_slides
-from histoseek.search.words.comparison import AskedWords
+from histoseek.search.words.comparison import PromptVectors
 from histoseek.search.words.merging import ScoredRegion
 
 _SLIDES_LOOKED_INTO = 32
@@ -42,10 +42,10 @@ class AlignedTileMeasure(SharedSpaceMeasure):
         return np.asarray(vectors @ self.space.alignment.slides(own[None])[0], np.float32)
 
     def find_regions(
-        self, slide_ids: Sequence[str], asked: AskedWords, zero: float, count: int
+        self, slide_ids: Sequence[str], prompts: PromptVectors, zero: float, count: int
     ) -> Iterator[tuple[str, ScoredRegion]]:
         """Neighbouring tiles that fit, of all slides."""
-        return merge_slides(self._compare, slide_ids, asked, zero)
+        return merge_slides(self._compare, slide_ids, prompts, zero)
 
     def find_best_scores(self, texts: Sequence[str]) -> list[float]:
         """By mosaic vectors and, where tiles have a place, by those of the slides that are best for most texts.

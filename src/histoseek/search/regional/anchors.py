@@ -16,7 +16,7 @@ from histoseek.encoders.slide.regions import SlideRegion
 from histoseek.errors import BadFeatureFile, EncoderError
 from histoseek.search.regional.base import Floats, MeasureName, RegionSimilarities
 from histoseek.search.regional.shared_space import SharedSpaceMeasure
-from histoseek.search.words.comparison import AskedWords
+from histoseek.search.words.comparison import PromptVectors
 from histoseek.search.words.merging import MOST_PER_SLIDE, ScoredRegion
 
 Doubles = NDArray[np.float64]
@@ -50,14 +50,14 @@ class AnchorMeasure(SharedSpaceMeasure):
         return np.asarray(near.cosines @ (sizes / sizes.sum()), np.float32)
 
     def find_regions(
-        self, slide_ids: Sequence[str], asked: AskedWords, zero: float, count: int
+        self, slide_ids: Sequence[str], prompts: PromptVectors, zero: float, count: int
     ) -> Iterator[tuple[str, ScoredRegion]]:
         """Anchors of one scale of each slide, that of its best one; only slides that may have one of the best regions
         are opened."""
         if not slide_ids:
             return
-        near = self.space.compare_mosaics(slide_ids, asked.vectors)
-        scores, offsets = asked.combine(near.cosines), near.offsets
+        near = self.space.compare_mosaics(slide_ids, prompts.vectors)
+        scores, offsets = prompts.combine(near.cosines), near.offsets
         best = np.maximum.reduceat(np.where(near.is_placed, scores, -np.inf), offsets[:-1])
         taken: list[float] = []
         for place in np.argsort(-best, kind="stable"):
@@ -66,7 +66,7 @@ class AnchorMeasure(SharedSpaceMeasure):
                 return
             own = slice(offsets[place], offsets[place + 1])
             anchors = self._list_anchors(slide_ids[place], near.is_placed[own])
-            for region in self._choose(slide_ids[place], scores[own], anchors, asked, zero):
+            for region in self._choose(slide_ids[place], scores[own], anchors, prompts, zero):
                 taken.append(region.score)
                 yield slide_ids[place], region
 
@@ -76,11 +76,11 @@ class AnchorMeasure(SharedSpaceMeasure):
         return [float(score) for score in scores.max(axis=1, initial=-1)]
 
     def _choose(
-        self, slide_id: str, scores: Doubles, anchors: _Anchors | None, asked: AskedWords, zero: float
+        self, slide_id: str, scores: Doubles, anchors: _Anchors | None, prompts: PromptVectors, zero: float
     ) -> Sequence[ScoredRegion]:
         """The best regions of the scale of the best one; of equal ones the larger."""
         if anchors is None:
-            return self.space.compare_kept_tiles(slide_id, asked.vectors).merge(asked, zero)
+            return self.space.compare_kept_tiles(slide_id, prompts.vectors).merge(prompts, zero)
         own, scales = scores[anchors.places], anchors.scales
         order = np.lexsort((-scales, -own))
         chosen: list[int] = []

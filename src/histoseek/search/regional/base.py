@@ -13,7 +13,7 @@ from histoseek.archive.filters.expression import Expression
 from histoseek.encoders.bag import Bag
 from histoseek.encoders.slide.regions import SlideRegion
 from histoseek.equality import EqualByContent
-from histoseek.search.words.comparison import AskedWords
+from histoseek.search.words.comparison import PromptVectors
 from histoseek.search.words.merging import ScoredRegion
 
 Floats = NDArray[np.float32]
@@ -47,7 +47,7 @@ class RegionMeasure(Protocol):
         """Vectors [P, J] of texts, each put in the ways that suit the space: of length one but for what is meant for
         another encoder beside the one that is asked."""
 
-    def ask(self, text: str, without: Sequence[str] = ()) -> AskedWords:
+    def embed_query(self, text: str, without: Sequence[str] = ()) -> PromptVectors:
         """What a text asks of regions: its concepts and the text; without: texts of what is not wanted."""
 
     def measure_slides(self, vectors: Floats, where: Expression | None = None) -> SlideSimilarities:
@@ -66,7 +66,7 @@ class RegionMeasure(Protocol):
         `measure_slides` measures of those that it has."""
 
     def find_regions(
-        self, slide_ids: Sequence[str], asked: AskedWords, zero: float, count: int
+        self, slide_ids: Sequence[str], prompts: PromptVectors, zero: float, count: int
     ) -> Iterator[tuple[str, ScoredRegion]]:
         """Regions of some slides that do not overlap, at most MOST_PER_SLIDE of each, with their slides: at least those
         that are among the best `count` of all. zero: the score that counts as chance."""

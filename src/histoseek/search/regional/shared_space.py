@@ -20,7 +20,7 @@ from histoseek.errors import InputError
 from histoseek.search.regional.base import Floats, SlideSimilarities
 from histoseek.search.regional.kept_vectors import measure_best
 from histoseek.search.regional.tiles import TileSimilarities
-from histoseek.search.words.comparison import AskedWords
+from histoseek.search.words.comparison import PromptVectors
 from histoseek.search.words.prompts import Prompt, list_other_names, make_prompts, make_query_prompts
 
 
@@ -71,7 +71,7 @@ class SharedSpace:
             vectors[place] = next((other for other in others if other.any()), vectors[place])
         return vectors
 
-    def ask(self, text: str, without: Sequence[str] = ()) -> AskedWords:
+    def embed_query(self, text: str, without: Sequence[str] = ()) -> PromptVectors:
         """What a text asks: each of its concepts under its own name, as trainings put it, or the text as it is where
         the encoder knows no such name; bases are what the best region of a slide usually has.
 
@@ -87,14 +87,14 @@ class SharedSpace:
         bases, unwanted = np.zeros(len(prompts)), [place for place, prompt in enumerate(prompts) if prompt.unwanted]
         if unwanted and len(self.rows):
             bases[unwanted] = np.median(self.rows.block.find_best(vectors[unwanted]), axis=1)
-        return AskedWords(tuple(prompts), vectors, bases)
+        return PromptVectors(tuple(prompts), vectors, bases)
 
     def make_directions(self, texts: Sequence[str]) -> Floats:
         """Of each text the mean [Q, J] of the vectors of what it affirms."""
-        asked: list[list[Prompt]] = [[one for one in make_prompts(text) if not one.unwanted] for text in texts]
-        names = list(dict.fromkeys(prompt.name for prompts in asked for prompt in prompts))
+        affirmed: list[list[Prompt]] = [[one for one in make_prompts(text) if not one.unwanted] for text in texts]
+        names = list(dict.fromkeys(prompt.name for prompts in affirmed for prompt in prompts))
         vectors = dict(zip(names, self.encode(names), strict=True))
-        means = [np.mean([vectors[prompt.name] for prompt in prompts], axis=0) for prompts in asked]
+        means = [np.mean([vectors[prompt.name] for prompt in prompts], axis=0) for prompts in affirmed]
         return np.stack(means).astype(np.float32)
 
     def compare_mosaics(self, slide_ids: Sequence[str], vectors: Floats) -> MosaicSimilarities:
@@ -151,9 +151,9 @@ class SharedSpaceMeasure:
         """As they are."""
         return self.space.encode(texts)
 
-    def ask(self, text: str, without: Sequence[str] = ()) -> AskedWords:
+    def embed_query(self, text: str, without: Sequence[str] = ()) -> PromptVectors:
         """Each concept under its own name, as trainings put it."""
-        return self.space.ask(text, without)
+        return self.space.embed_query(text, without)
 
     def measure_slides(self, vectors: Floats, where: Expression | None = None) -> SlideSimilarities:
         """The best mosaic vector of each slide."""

@@ -15,7 +15,7 @@ from histoseek.mosaics.tile_words import compute_top_share, find_top_mass
 from histoseek.search.regional.base import Floats, MeasureName, RegionSimilarities, SlideSimilarities
 from histoseek.search.regional.kept_vectors import measure_best
 from histoseek.search.regional.tiles import TileSimilarities, merge_slides
-from histoseek.search.words.comparison import AskedWords, TileWords
+from histoseek.search.words.comparison import PromptVectors, TileWords
 from histoseek.search.words.merging import ScoredRegion
 from histoseek.search.words.prompts import make_label_prompt
 
@@ -30,11 +30,11 @@ class TileWordMeasure:
 
     def encode(self, texts: Sequence[str]) -> Floats:
         """Each text as an ensemble of the ways and names in which a label is put."""
-        return self.words.ask_prompts([make_label_prompt(text) for text in texts]).vectors
+        return self.words.embed_prompts([make_label_prompt(text) for text in texts]).vectors
 
-    def ask(self, text: str, without: Sequence[str] = ()) -> AskedWords:
+    def embed_query(self, text: str, without: Sequence[str] = ()) -> PromptVectors:
         """Its prompts; bases are what slides as a whole have."""
-        return self.words.ask(text, without)
+        return self.words.embed_query(text, without)
 
     def measure_slides(self, vectors: Floats, where: Expression | None = None) -> SlideSimilarities:
         """The best kept tile of each slide."""
@@ -56,10 +56,10 @@ class TileWordMeasure:
         return self.words.space.project(bag).compare(vectors).max(axis=1)
 
     def find_regions(
-        self, slide_ids: Sequence[str], asked: AskedWords, zero: float, count: int
+        self, slide_ids: Sequence[str], prompts: PromptVectors, zero: float, count: int
     ) -> Iterator[tuple[str, ScoredRegion]]:
         """Neighbouring tiles that fit, of all slides."""
-        return merge_slides(self._compare, slide_ids, asked, zero)
+        return merge_slides(self._compare, slide_ids, prompts, zero)
 
     def find_best_scores(self, texts: Sequence[str]) -> list[float]:
         """By kept tiles."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from histoseek.deadline import check_deadline
 from histoseek.encoders.slide.regions import SlideRegion
 from histoseek.search.regional.base import Floats, RegionSimilarities
-from histoseek.search.words.comparison import AskedWords
+from histoseek.search.words.comparison import PromptVectors
 from histoseek.search.words.merging import MOST_PER_SLIDE, ScoredRegion, merge_tiles
 
 
@@ -31,17 +31,17 @@ class TileSimilarities:
         regions = tuple(SlideRegion(tile, corner, self.edge_level0, 0) for tile, corner in pairs)
         return RegionSimilarities(regions, self.similarities)
 
-    def merge(self, asked: AskedWords, zero: float) -> Sequence[ScoredRegion]:
+    def merge(self, prompts: PromptVectors, zero: float) -> Sequence[ScoredRegion]:
         """The best regions of neighbours that fit."""
-        scores = asked.combine(self.similarities)
+        scores = prompts.combine(self.similarities)
         return merge_tiles(scores, self.coords, self.edge_level0, zero, MOST_PER_SLIDE)
 
 
 def merge_slides(
-    compare: Callable[[str, Floats], TileSimilarities], slide_ids: Sequence[str], asked: AskedWords, zero: float
+    compare: Callable[[str, Floats], TileSimilarities], slide_ids: Sequence[str], prompts: PromptVectors, zero: float
 ) -> Iterator[tuple[str, ScoredRegion]]:
     """The regions of some slides, with these; compare: gives the tiles of one beside vectors."""
     for slide_id in slide_ids:
         check_deadline()
-        for region in compare(slide_id, asked.vectors).merge(asked, zero):
+        for region in compare(slide_id, prompts.vectors).merge(prompts, zero):
             yield slide_id, region

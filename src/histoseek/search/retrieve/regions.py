@@ -26,7 +26,7 @@ from histoseek.search.retrieve.channels import Scale
 from histoseek.search.retrieve.measure_chance import get_region_chance
 from histoseek.search.retrieve.text import check_query_spelling, describe_query, parse_texts
 from histoseek.search.scope.exclusion import SearchScope
-from histoseek.search.words.comparison import AskedWords, describe_words
+from histoseek.search.words.comparison import PromptVectors, describe_words
 from histoseek.search.words.merging import ScoredRegion
 
 _SLIDES_FOR_EACH, _FEWEST_SLIDES = 2, 64
@@ -69,8 +69,8 @@ def search_regions(archive: ArchiveFolder, query: Query, options: SearchOptions)
     started = time.perf_counter()
     whole = SearchScope.from_options(store, options, prepared.owner, (prepared.slide_id,) if prepared.slide_id else ())
     scope = whole.narrow(wanted.where)
-    asked = measure.ask(wanted.text, [text.text for text in unwanted])
-    regions = _find(measure, asked, scope, scale, options.last)
+    prompts = measure.embed_query(wanted.text, [text.text for text in unwanted])
+    regions = _find(measure, prompts, scope, scale, options.last)
     page = regions[options.offset : options.last]
     results = _make_results(store, page, wanted.text, scale, options.offset)
     shown, field_um = add_fields(results, [None] * len(results))
@@ -114,13 +114,13 @@ def _describe_too_few(options: SearchOptions, count: int) -> Sequence[str]:
 
 
 def _find(
-    measure: RegionMeasure, asked: AskedWords, scope: SearchScope, scale: _RegionScale, last: int
+    measure: RegionMeasure, prompts: PromptVectors, scope: SearchScope, scale: _RegionScale, last: int
 ) -> Sequence[_SlideRegion]:
     """The regions of the slides whose best kept vector is best, best first."""
-    slides = measure.measure_slides(asked.direction[None], scope.condition)
+    slides = measure.measure_slides(prompts.direction[None], scope.condition)
     order = np.argsort(-slides.similarities[0], kind="stable")[: max(_FEWEST_SLIDES, _SLIDES_FOR_EACH * last)]
     slide_ids: list[str] = slides.slide_ids[order].tolist()
-    pairs = measure.find_regions(slide_ids, asked, scale.likeness.zero, last)
+    pairs = measure.find_regions(slide_ids, prompts, scale.likeness.zero, last)
     regions = [_SlideRegion(slide_id, region) for slide_id, region in pairs]
     return sorted(regions, key=lambda one: (-one.region.score, one.slide_id, one.region.corner))
 

@@ -201,7 +201,7 @@ def find_regions(
     shared = TextRegions.create(archive.language.regional, vector, options.offset, chance.region)
     if not isinstance(retriever.tiles, TileWords) or options.to == "reports":
         return shared
-    return TileRegions(retriever.tiles, retriever.tiles.ask(text), options.offset, shared)
+    return TileRegions(retriever.tiles, retriever.tiles.embed_query(text), options.offset, shared)
 
 
 def text_warnings(

@@ -23,7 +23,7 @@ Doubles = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class AskedWords:
+class PromptVectors:
     """What a text asks of tiles: its prompts, and one vector of each, float32 [P, J], of length one.
 
     bases: float64 [P], what slides of the archive usually have of each prompt; 0 for what is wanted.
@@ -95,11 +95,11 @@ class TileWords:
         tower = self.space.require_tower()
         return self.store.word_tiles.rows(tower.weights_hash, tower.dimension)
 
-    def ask(self, text: str, without: Sequence[str] = ()) -> AskedWords:
+    def embed_query(self, text: str, without: Sequence[str] = ()) -> PromptVectors:
         """What a text asks of tiles; without: texts of what is not wanted."""
-        return self.ask_prompts(make_query_prompts(text, without))
+        return self.embed_prompts(make_query_prompts(text, without))
 
-    def ask_prompts(self, prompts: Sequence[Prompt]) -> AskedWords:
+    def embed_prompts(self, prompts: Sequence[Prompt]) -> PromptVectors:
         """Some prompts with the mean vector of the ways in which each is put."""
         texts = list(dict.fromkeys(text for prompt in prompts for text in prompt.texts))
         vectors = dict(zip(texts, self.space.vectors(texts), strict=True))
@@ -107,17 +107,17 @@ class TileWords:
         unwanted, bases = [place for place, prompt in enumerate(prompts) if prompt.unwanted], np.zeros(len(prompts))
         if unwanted:
             bases[unwanted] = np.median(self.rows.block.measure(means[unwanted]), axis=1)
-        return AskedWords(tuple(prompts), means, bases)
+        return PromptVectors(tuple(prompts), means, bases)
 
-    def measure(self, asked: AskedWords) -> Floats:
+    def measure(self, prompts: PromptVectors) -> Floats:
         """How well the slides of `rows` fit each prompt: the top share of its tiles, float32 [P, S]."""
         check_deadline()
-        return self.rows.block.measure(asked.vectors)
+        return self.rows.block.measure(prompts.vectors)
 
     def rank(self, text: str, count: int, where: Expression | None) -> tuple[tuple[str, ...], tuple[float, ...]]:
         """The best slides of a filter for a text, and their scores; ties by id."""
-        asked = self.ask(text)
-        scores = asked.combine(self.measure(asked))
+        prompts = self.embed_query(text)
+        scores = prompts.combine(self.measure(prompts))
         allowed = np.flatnonzero(self.rows.among(self.store.find_rows(where)))
         allowed = allowed[np.argsort(self.rows.slide_ids[allowed])]
         order = allowed[np.argsort(-scores[allowed], kind="stable")][:count]
@@ -125,12 +125,12 @@ class TileWords:
 
     def find_best(self, texts: Sequence[str], *, by_tile: bool = False) -> list[float]:
         """The score of the best slide, or of its best tile, for each of some texts by what they affirm."""
-        asked = [[prompt for prompt in make_prompts(text) if not prompt.unwanted] for text in texts]
+        affirmed = [[prompt for prompt in make_prompts(text) if not prompt.unwanted] for text in texts]
         # The tower reads all that they ask in one go.
-        whole = self.ask_prompts([prompt for prompts in asked for prompt in prompts])
+        whole = self.embed_prompts([prompt for prompts in affirmed for prompt in prompts])
         block = self.rows.block
         scores = block.find_best(whole.vectors) if by_tile else block.measure(whole.vectors)
-        parts = np.split(scores, np.cumsum([len(prompts) for prompts in asked])[:-1])
+        parts = np.split(scores, np.cumsum([len(prompts) for prompts in affirmed])[:-1])
         return [float(own.mean(axis=0).max()) for own in parts]
 
 

@@ -45,7 +45,7 @@ def label_zero_shot(
         archive.words.require_tower()
         raise ArchiveError(archive.address, "its tiles were not compared with words", "Run `histoseek index`")
     make = make_single_prompt if single else make_label_prompt
-    scores = tiles.measure(tiles.ask_prompts([make(label) for label in labels]))
+    scores = tiles.measure(tiles.embed_prompts([make(label) for label in labels]))
     allowed = np.flatnonzero(tiles.rows.among(store.find_rows(store.filter(where))))
     order = allowed[np.argsort(tiles.rows.slide_ids[allowed])]
     return ZeroShotLabels(tuple(tiles.rows.slide_ids[order].tolist()), tuple(labels), scores[:, order].T)

@@ -29,10 +29,10 @@ def measure_quality(tiles: TileWords) -> float | None:
     if len(concepts) < _FEWEST_CONCEPTS:
         return None
     vocabulary = load_vocabulary()
-    asked = tiles.ask_prompts([make_concept_prompt(vocabulary, concept) for concept in concepts])
+    prompts = tiles.embed_prompts([make_concept_prompt(vocabulary, concept) for concept in concepts])
     slide_ids = tiles.rows.slide_ids.tolist()
     judged = np.array([place for place, slide_id in enumerate(slide_ids) if slide_id in facts])
-    scores = tiles.measure(asked)[:, judged]
+    scores = tiles.measure(prompts)[:, judged]
     areas = [
         compute_auc(own, np.array([concept in facts[slide_ids[place]] for place in judged]))
         for concept, own in zip(concepts, scores, strict=True)

@@ -15,7 +15,7 @@ from histoseek.mosaics.tile_words import WordTiles
 from histoseek.search.explain.matches import MOST_READ, RegionExplainer
 from histoseek.search.explanation import TextRegion
 from histoseek.search.results import SearchResult
-from histoseek.search.words.comparison import AskedWords, TileWords
+from histoseek.search.words.comparison import PromptVectors, TileWords
 
 _NOTHING = 1e-6
 """A score that is not told from 0."""
@@ -29,7 +29,7 @@ class TileRegions:
     """
 
     tiles: TileWords
-    asked: AskedWords
+    prompts: PromptVectors
     offset: int
     further: RegionExplainer | None = None
 
@@ -39,12 +39,12 @@ class TileRegions:
         if result.rank > self.offset + MOST_READ:
             return result
         own = self.tiles.store.word_tiles.of([result.slide_id]).get(result.slide_id)
-        if own is None or own.codes.shape[1] != self.asked.vectors.shape[1]:
+        if own is None or own.codes.shape[1] != self.prompts.vectors.shape[1]:
             return result
         return replace(result, text_regions=(*self._list_regions(own, result), *result.text_regions))
 
     def _list_regions(self, tiles: WordTiles, result: SearchResult) -> Sequence[TextRegion]:
-        parts, similarities = self.asked.explain(tiles), tiles.compare(self.asked.vectors)
+        parts, similarities = self.prompts.explain(tiles), tiles.compare(self.prompts.vectors)
         parts = parts * _find_lowering(float(parts.sum()), result)
         places = sorted(zip(*np.nonzero(parts), strict=True), key=lambda place: (-parts[place], place))
         return [
@@ -52,7 +52,7 @@ class TileRegions:
                 mosaic=None,
                 similarity=float(similarities[prompt, tile]),
                 region=make_tile(tiles.coords[tile], tiles.edge_level0),
-                words=self.asked.prompts[prompt].name,
+                words=self.prompts.prompts[prompt].name,
                 contribution=float(parts[prompt, tile]),
             )
             for prompt, tile in places

@@ -44,18 +44,18 @@ class PixelReader(Protocol):
         """Let go of the file."""
 
 
-def read_clipped(size: Size, asked: Rect, fetch: Callable[[Rect], Pixels]) -> Pixels:
+def read_clipped(size: Size, region: Rect, fetch: Callable[[Rect], Pixels]) -> Pixels:
     """The asked rectangle of a level of this size, in its own pixels: `fetch` reads what lies inside, the rest is
     white."""
-    left, top = max(0, asked.x), max(0, asked.y)
-    right, bottom = min(size.width, asked.right), min(size.height, asked.bottom)
+    left, top = max(0, region.x), max(0, region.y)
+    right, bottom = min(size.width, region.right), min(size.height, region.bottom)
     if right <= left or bottom <= top:
-        return blank(asked.width, asked.height)
+        return blank(region.width, region.height)
     inside = Rect(left, top, right - left, bottom - top)
-    if inside == asked:
-        return fetch(asked)
-    out = blank(asked.width, asked.height)
-    out[top - asked.y : bottom - asked.y, left - asked.x : right - asked.x] = fetch(inside)
+    if inside == region:
+        return fetch(region)
+    out = blank(region.width, region.height)
+    out[top - region.y : bottom - region.y, left - region.x : right - region.x] = fetch(inside)
     return out
 
 

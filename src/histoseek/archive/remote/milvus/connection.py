@@ -49,9 +49,9 @@ class AbsentCollection(Exception):
 
 @dataclass(frozen=True, slots=True)
 class MilvusAddress:
-    """Parts of milvus://[user:password@]host[:port]/[database/]ARCHIVE[?secure=true]; shown: without the password."""
+    """Parts of milvus://[user:password@]host[:port]/[database/]ARCHIVE[?secure=true]; redacted: without password."""
 
-    shown: str
+    redacted: str
     host: str
     port: int
     database: str
@@ -62,29 +62,29 @@ class MilvusAddress:
     @classmethod
     def parse(cls, text: str) -> MilvusAddress:
         """Raises InputError for an address that lacks a part."""
-        shown = hide_password(text)
+        redacted = hide_password(text)
         advice = "Give it as milvus://host:port/archive, or milvus://host:port/database/archive"
         try:
             parts = urlsplit(text)
             port = parts.port or _DEFAULT_PORT
         except ValueError:
-            raise InputError(shown, "is no address of an archive", advice) from None
+            raise InputError(redacted, "is no address of an archive", advice) from None
         path = [unquote(one) for one in parts.path.split("/") if one]
         if not parts.hostname or len(path) not in (1, 2):
-            raise InputError(shown, "is no address of an archive", advice)
+            raise InputError(redacted, "is no address of an archive", advice)
         if not _NAME.fullmatch(path[-1]) or len(path[-1]) > _LONGEST_NAME:
             rule = "On Milvus it has letters A to Z and digits, and single underscores between them"
-            raise InputError(shown, f"{path[-1]!r} can't be an archive's name", rule)
+            raise InputError(redacted, f"{path[-1]!r} can't be an archive's name", rule)
         options = parse_qs(parts.query)
         if set(options) - {"secure"}:
             raise InputError(
-                shown, f"unknown parameter {min(set(options) - {'secure'})!r}", "The only one is secure=true"
+                redacted, f"unknown parameter {min(set(options) - {'secure'})!r}", "The only one is secure=true"
             )
         secure = options.get("secure", ["false"])[-1].lower() in ("true", "1")
         own = ":".join(unquote(one) for one in (parts.username, parts.password) if one)
         database = path[0] if len(path) == 2 else ""
         token = own or os.environ.get("MILVUS_TOKEN", "")
-        return cls(shown, parts.hostname, port, database, path[-1], secure, token)
+        return cls(redacted, parts.hostname, port, database, path[-1], secure, token)
 
     def name(self, rest: str) -> str:
         """A collection of this archive; no other archive's names begin so."""
@@ -114,7 +114,7 @@ class Database:
                 if not is_transient(error):
                     raise self._translate(error) from error
                 if patience.is_over:
-                    raise ServerUnreachable(self._address.shown, _reason(error)) from error
+                    raise ServerUnreachable(self._address.redacted, _reason(error)) from error
             patience.wait()
 
     def list_names(self, prefix: str) -> list[str]:
@@ -242,10 +242,10 @@ class Database:
         version = str(client.get_server_version(timeout=_CONNECT_S))
         found = re.match(r"v?(\d+)\.(\d+)", version)
         if found and (int(found[1]), int(found[2])) < _LEAST_VERSION:
-            raise ServerUnsuited(address.shown, f"Milvus {version} is too old", "Use Milvus 2.3 or newer")
+            raise ServerUnsuited(address.redacted, f"Milvus {version} is too old", "Use Milvus 2.3 or newer")
         if address.database and address.database not in client.list_databases(timeout=_CONNECT_S):
             advice = "Have it created, or leave it out of the address for the default one"
-            raise ServerUnsuited(address.shown, f"there is no database {address.database!r}", advice)
+            raise ServerUnsuited(address.redacted, f"there is no database {address.database!r}", advice)
         return client
 
     def _translate(self, error: Exception) -> Exception:
@@ -256,10 +256,10 @@ class Database:
             return AbsentCollection(text)
         if _is_denied(error):
             advice = "Give user:password, or a key, in the variable MILVUS_TOKEN"
-            return AccessDenied(address.shown, "wrong or missing token, or no rights", advice)
+            return AccessDenied(address.redacted, "wrong or missing token, or no rights", advice)
         if "no space left" in text or "disk quota" in text or "memory quota" in text:
-            return DiskFull(address.shown)
-        return DamagedArchive(address.shown, text)
+            return DiskFull(address.redacted)
+        return DamagedArchive(address.redacted, text)
 
 
 def connect(address: str) -> tuple[Database, MilvusAddress]:

@@ -51,10 +51,10 @@ class WriteLock:
     def _take(self) -> tuple[int, str]:
         numbers = self._list_numbers()
         if numbers and not self._is_free(numbers[-1]):
-            raise ArchiveBusy(self._address.shown)
+            raise ArchiveBusy(self._address.redacted)
         number, holder = (numbers[-1] + 1 if numbers else 1), uuid.uuid4().hex
         if not self._make(number, holder) or self._list_numbers()[-1] != number:
-            raise ArchiveBusy(self._address.shown)
+            raise ArchiveBusy(self._address.redacted)
         for older in numbers:
             self._database.drop(self._name(older))
         return number, holder
@@ -147,7 +147,7 @@ def require_lock(address: MilvusAddress) -> None:
     lease = _HELD.get(_key(address))
     if lease is not None and not lease.is_valid:
         what = "the write lock was lost, since the server could not be reached for too long"
-        raise ArchiveError(address.shown, what, "Repeat the command: what was committed is safe")
+        raise ArchiveError(address.redacted, what, "Repeat the command: what was committed is safe")
 
 
 def _key(address: MilvusAddress) -> tuple[object, ...]:

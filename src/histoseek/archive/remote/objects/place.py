@@ -36,13 +36,13 @@ class ObjectPlace:
         """Raises ConfigurationError."""
         bucket, _, prefix = address.removeprefix("s3://").partition("/")
         prefix = prefix.rstrip("/")
-        shown = hide_password(address)
+        redacted = hide_password(address)
         if "@" in bucket:
-            raise ConfigurationError(shown, "keys don't belong into an address", _KEYS_ADVICE)
+            raise ConfigurationError(redacted, "keys don't belong into an address", _KEYS_ADVICE)
         if not _BUCKET.fullmatch(bucket):
-            raise ConfigurationError(shown, "this is no name of a bucket", _FORM)
+            raise ConfigurationError(redacted, "this is no name of a bucket", _FORM)
         if not _PREFIX.fullmatch(prefix) or any(set(part) == {"."} for part in prefix.split("/")):
-            raise ConfigurationError(shown, "this is no prefix of an archive in a bucket", _FORM)
+            raise ConfigurationError(redacted, "this is no prefix of an archive in a bucket", _FORM)
         return cls(bucket, prefix)
 
     @property

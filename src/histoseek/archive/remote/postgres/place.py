@@ -56,17 +56,17 @@ class PostgresPlace:
     @classmethod
     def parse(cls, address: str) -> PostgresPlace:
         """Raises ConfigurationError, which shows no password."""
-        shown = hide_password(address)
+        redacted = hide_password(address)
         try:
             parts = urlsplit(address)
         except ValueError:
-            raise ConfigurationError(shown, "this address can't be read", _FORM) from None
+            raise ConfigurationError(redacted, "this address can't be read", _FORM) from None
         database, _, archive = unquote(parts.path.lstrip("/")).partition("/")
         if not database or not _ARCHIVE.fullmatch(archive):
-            raise ConfigurationError(shown, "this address names no database and archive", _FORM)
+            raise ConfigurationError(redacted, "this address names no database and archive", _FORM)
         if parts.netloc.count("@") > 1:
             what = "its user, password or host has an @ too many"
-            raise ConfigurationError(shown, what, "Write %40 for an @ in a password, or give it as PGPASSWORD")
+            raise ConfigurationError(redacted, what, "Write %40 for an @ in a password, or give it as PGPASSWORD")
         parameters = dict(parse_qsl(parts.query, keep_blank_values=True))
         hosts = parts.netloc.rpartition("@")[2].split(",")
         replicas = parameters.pop("replicas", "true" if len(hosts) > 1 else "false").lower() in ("true", "1", "yes")
@@ -76,10 +76,10 @@ class PostgresPlace:
         except psycopg.ProgrammingError as error:
             # What it quotes may be a part of a password, if it is not the name of a parameter.
             reason = re.sub(r'(?<!parameter: )".*"', '"..."', str(error).splitlines()[0])
-            raise ConfigurationError(shown, f"this address can't be read ({reason})", _FORM) from None
+            raise ConfigurationError(redacted, f"this address can't be read ({reason})", _FORM) from None
         if not all(port.isdecimal() or not port for port in str(given.get("port") or "").split(",")):
-            raise ConfigurationError(shown, "a port is a number", _FORM)
-        return cls(shown, archive, replicas, {name: value for name, value in given.items() if value is not None})
+            raise ConfigurationError(redacted, "a port is a number", _FORM)
+        return cls(redacted, archive, replicas, {name: value for name, value in given.items() if value is not None})
 
     @property
     def schema(self) -> str:

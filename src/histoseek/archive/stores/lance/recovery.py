@@ -174,10 +174,10 @@ def list_table_faults(ledger: Ledger, deep: bool) -> Iterator[str]:
     choice = _judge(ledger.folder, state)
     if choice.version is not None:
         yield choice.describe() or ""
-    shown = choice.version or max(list_versions(ledger.folder))
-    yield from (f"{path} of an older version is torn" for path in _list_torn(ledger.folder, shown))
+    newest = choice.version or max(list_versions(ledger.folder))
+    yield from (f"{path} of an older version is torn" for path in _list_torn(ledger.folder, newest))
     if state is None:
-        yield from list_version_faults(ledger.folder, NOTHING_KNOWN, shown)
+        yield from list_version_faults(ledger.folder, NOTHING_KNOWN, newest)
         return
     if not state.is_whole:
         yield "lines of the table's ledger cannot be read"
@@ -243,7 +243,7 @@ class TableView:
 
 
 @dataclass(frozen=True, slots=True)
-class ShownTable:
+class VisibleTable:
     """Where the table lies that a store shows: in its own folder, or in a view; left_out: what a crash cut off."""
 
     folder: Path
@@ -251,15 +251,15 @@ class ShownTable:
     view: TableView | None = None
 
 
-def show_table(folder: Path) -> ShownTable:
+def show_table(folder: Path) -> VisibleTable:
     """The table of a store without what a crash cut off; raises DamagedArchive where no version is whole."""
     if not folder.is_dir():
-        return ShownTable(folder)
+        return VisibleTable(folder)
     choice = choose_version(Ledger(folder))
     if choice.version is None:
-        return ShownTable(folder, choice.describe())
+        return VisibleTable(folder, choice.describe())
     view = TableView(folder, choice.version)
-    return ShownTable(view.folder, choice.describe(), view)
+    return VisibleTable(view.folder, choice.describe(), view)
 
 
 def _remove_own(folder: Path, process: int) -> None:

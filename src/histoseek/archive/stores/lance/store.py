@@ -18,7 +18,7 @@ from histoseek.archive.stores.lance.faults import ENGINE_ERRORS, translating
 from histoseek.archive.stores.lance.indexes import index_columns, index_tokens
 from histoseek.archive.stores.lance.ledger import Ledger
 from histoseek.archive.stores.lance.recovery import (
-    ShownTable,
+    VisibleTable,
     list_table_faults,
     remove_old_versions,
     repair,
@@ -37,11 +37,11 @@ class LanceStore(TableStore):
     so. A power cut can cost the commit in flight, nothing before it.
     """
 
-    def __init__(self, folder: Path, table: Any, stays: bool = False, shown: ShownTable | None = None) -> None:
-        """stays: the table always shows the version that it was opened at; shown: where that table lies."""
+    def __init__(self, folder: Path, table: Any, stays: bool = False, visible: VisibleTable | None = None) -> None:
+        """stays: the table always shows the version that it was opened at; visible: where that table lies."""
         super().__init__(table, stays)
         self._folder = folder
-        self._shown = shown or ShownTable(folder)
+        self._visible = visible or VisibleTable(folder)
         self._ledger = Ledger(folder)
 
     @classmethod
@@ -81,15 +81,15 @@ class LanceStore(TableStore):
         Raises DamagedArchive when it is not there, OutdatedSnapshot when that version is not.
         """
         folder = place.folder
-        shown = show_table(folder)
+        visible = show_table(folder)
         if mark is None:
-            return cls(folder, open_table(shown.folder, timedelta(0)), shown=shown)
+            return cls(folder, open_table(visible.folder, timedelta(0)), visible=visible)
         version, _, time = mark.partition("@")
-        table = open_table(shown.folder, None)
+        table = open_table(visible.folder, None)
         with translating(folder, lambda: True):
             table.checkout(int(version))
             table = keep_schema(table)
-        store = cls(folder, table, stays=True, shown=shown)
+        store = cls(folder, table, stays=True, visible=visible)
         if time and store.mark != mark:
             raise OutdatedSnapshot(folder.parent)
         return store
@@ -103,7 +103,7 @@ class LanceStore(TableStore):
     @property
     def left_out(self) -> str | None:
         """What a crash cut off."""
-        return self._shown.left_out
+        return self._visible.left_out
 
     @property
     def mark(self) -> str:
@@ -116,7 +116,7 @@ class LanceStore(TableStore):
 
     def _latest(self) -> int:
         """By the names of the table's manifests, which the engine goes by: asking it takes a hundred times as long."""
-        newest = 0 if self._stays else max(list_versions(self._shown.folder), default=0)
+        newest = 0 if self._stays else max(list_versions(self._visible.folder), default=0)
         return newest or super()._latest()
 
     def stats(self) -> StoreStats:
@@ -143,9 +143,9 @@ class LanceStore(TableStore):
             self._ledger.seal()
 
     def _open_snapshot(self) -> LanceStore:
-        table = open_table(self._shown.folder, None)
+        table = open_table(self._visible.folder, None)
         with self._reading(None):
-            return LanceStore(self._folder, keep_schema(table), stays=True, shown=self._shown)
+            return LanceStore(self._folder, keep_schema(table), stays=True, visible=self._visible)
 
     def _translating(self, where: str | None) -> AbstractContextManager[None]:
         return translating(self._folder, self._is_gone, where, self._name_columns)
@@ -154,7 +154,7 @@ class LanceStore(TableStore):
         return list_files(self._folder)
 
     def _read_fragments(self) -> tuple[Fragment, ...]:
-        return read_fragments(self._shown.folder, self._version)
+        return read_fragments(self._visible.folder, self._version)
 
     def _is_gone(self) -> bool:
         """Whether this is a version that was removed."""

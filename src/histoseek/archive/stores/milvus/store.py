@@ -287,7 +287,7 @@ class MilvusStore:
         version = int(mark.partition("@")[0])
         commits = read_commits(self._database, self._names.payload, state.oldest, state.version, state.time)
         if not any(f"{one.version}@{one.commit}" == mark for one in commits):
-            raise OutdatedSnapshot(self._address.shown)
+            raise OutdatedSnapshot(self._address.redacted)
         ended = {row: one.version for one in commits for row in one.ended if one.version <= version}
         back = {row for one in commits for row in one.ended if one.version > version}
         schema = state.schema_at(version)
@@ -317,11 +317,11 @@ class MilvusStore:
         with self._reading():
             note = self._database.read_notes(self._names.rows).get(NOTE)
         if note is None:
-            raise DamagedArchive(self._address.shown, "its rows are not there")
+            raise DamagedArchive(self._address.redacted, "its rows are not there")
         state = StoreState.parse(note)
         if state.format > FORMAT:
             what = "the archive was written by a newer version of histoseek"
-            raise ServerUnsuited(self._address.shown, what, "Install that version, or a newer one")
+            raise ServerUnsuited(self._address.redacted, what, "Install that version, or a newer one")
         return state
 
     @contextmanager
@@ -331,8 +331,8 @@ class MilvusStore:
             yield
         except AbsentCollection as error:
             if self._stays:
-                raise OutdatedSnapshot(self._address.shown) from error
-            raise DamagedArchive(self._address.shown, "its rows are not there") from error
+                raise OutdatedSnapshot(self._address.redacted) from error
+            raise DamagedArchive(self._address.redacted, "its rows are not there") from error
         if self._stays and self._reader:
             self._require_kept(self._reader.state)
 
@@ -340,9 +340,9 @@ class MilvusStore:
         try:
             now = StoreState.parse(self._database.read_notes(self._names.rows)[NOTE])
         except (AbsentCollection, KeyError) as error:
-            raise OutdatedSnapshot(self._address.shown) from error
+            raise OutdatedSnapshot(self._address.redacted) from error
         if not now.oldest <= state.version <= now.version:
-            raise OutdatedSnapshot(self._address.shown)
+            raise OutdatedSnapshot(self._address.redacted)
 
 
 def _open(place: StorePlace) -> MilvusStore:

@@ -77,7 +77,7 @@ class Writer:
         self._prepare(state)
         if len(schema) > MOST_COLUMNS:
             what = f"an archive on Milvus has at most {MOST_COLUMNS} columns"
-            raise ArchiveError(self._address.shown, what, "Leave some out")
+            raise ArchiveError(self._address.redacted, what, "Leave some out")
         for name in self._list_collections(schema):
             if name not in self._list_collections(state.schema_at(state.version)):
                 self._create(name, schema)

@@ -49,9 +49,9 @@ _MISSING = "the rows of its slides are missing"
 class PostgresStore:
     """A Store over tables. Commits are transactions; rows are never changed, they end, and others begin."""
 
-    def __init__(self, database: Database, tables: StoreTables, shown: VersionRows | None = None) -> None:
-        """shown: the version that this one always shows, None for the last."""
-        self._database, self._tables, self._shown = database, tables, shown
+    def __init__(self, database: Database, tables: StoreTables, pinned: VersionRows | None = None) -> None:
+        """pinned: the version that this one always shows, None for the last."""
+        self._database, self._tables, self._pinned = database, tables, pinned
         self._newest: PostgresStore | None = None
         self._revision = ""
         self._is_checked = False
@@ -154,7 +154,7 @@ class PostgresStore:
 
         While the server tells of commits, it is not asked whether there are any; but by who holds the write lock.
         """
-        if self._shown is not None:
+        if self._pinned is not None:
             return self
         revision = "" if self._database.lock is not None else self._database.revision("rows")
         if self._newest is None or not revision or revision != self._revision:
@@ -238,16 +238,16 @@ class PostgresStore:
 
     def _rows(self) -> VersionRows:
         """Of the version that is shown."""
-        if self._shown is not None:
-            return self._shown
-        shown = self._keep(self._read_version())._shown
-        assert shown is not None
-        return shown
+        if self._pinned is not None:
+            return self._pinned
+        pinned = self._keep(self._read_version())._pinned
+        assert pinned is not None
+        return pinned
 
     def _keep(self, version: Version) -> PostgresStore:
         """The store that always shows a version: the one that is at hand, where it is the same."""
         newest = self._newest
-        if newest is None or newest._shown is None or newest._shown.version.id != version.id:
+        if newest is None or newest._pinned is None or newest._pinned.version.id != version.id:
             rows = VersionRows(self._database, self._tables, version)
             newest = self._newest = PostgresStore(self._database, self._tables, rows)
         return newest
