@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,6 +56,39 @@ def test_an_interrupted_file_goes_on_where_it_stopped(client: Client, cohort: Pa
     upload = client.complete_upload(opened.upload_id)
     assert client.complete_upload(opened.upload_id) == upload
     assert client.upload(path).image == upload.image
+
+
+def test_what_is_half_sent_is_listed_until_it_is_completed(client: Client, reader: Client, cohort: Path) -> None:
+    path = sorted(cohort.glob("*.tiff"))[1]
+    opened = client.open_upload({path.name: path}, 0.5)
+    client.send_part(opened.upload_id, 0, path.read_bytes()[:1000])
+    (listed,) = client.list_open_uploads()
+    assert (listed.upload_id, listed.name, listed.spacing_um_per_px) == (opened.upload_id, path.name, 0.5)
+    assert [(file.bytes, file.received) for file in listed.files] == [(path.stat().st_size, 1000)]
+    assert listed.created == opened.created
+    assert listed.expires >= opened.expires > opened.created
+    assert reader.list_open_uploads() == ()
+    upload = client.upload_files({path.name: path}, 0.5)
+    assert upload.upload_id == opened.upload_id
+    assert client.list_open_uploads() == ()
+    assert client.list_uploads() == (upload,)
+    assert upload.image == client.upload(path, 0.5).image
+
+
+def test_only_the_same_files_go_on_where_others_stopped(client: Client, cohort: Path, tmp_path: Path) -> None:
+    path = tmp_path / "S.tiff"
+    shutil.copy(sorted(cohort.glob("*.tiff"))[1], path)
+    begun = client.open_upload({path.name: path})
+    assert client.open_upload({path.name: path}).upload_id == begun.upload_id
+    others = [client.open_upload({path.name: path}, 0.5), client.open_upload({"T.tiff": path})]
+    others += [client.open_upload({path.name: path.stat().st_size}) for _ in range(2)]
+    os.utime(path, (1.5, 1.5))
+    others.append(client.open_upload({path.name: path}))
+    ids = {one.upload_id for one in (begun, *others)}
+    assert len(ids) == 6
+    assert {one.upload_id for one in client.list_open_uploads()} == ids
+    client.delete_upload(begun.upload_id)
+    assert begun.upload_id not in {one.upload_id for one in client.list_open_uploads()}
 
 
 def test_more_than_was_announced_is_not_written(client: Client) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
@@ -215,11 +216,17 @@ class Client(AnnotationClient, SharedWork):
         return parse(Upload, response)
 
     def upload_files(self, files: Mapping[str, Path], spacing_um_per_px: float | None = None) -> Upload:
-        """Upload a slide in several files, by their names with folders, such as a MIRAX slide or a DICOM series."""
-        opened = self.open_upload({name: path.stat().st_size for name, path in files.items()}, spacing_um_per_px)
+        """Upload a slide in several files, by their names with folders, such as a MIRAX slide or a DICOM series.
+
+        What was sent of the same files before, and not completed, is gone on with.
+        """
+        opened = self.open_upload(files, spacing_um_per_px)
         for part, path in zip(opened.files, files.values(), strict=True):
+            if part.received == part.bytes:
+                continue
             with path.open("rb") as file:
-                self.send_part(opened.upload_id, part.number, iter(lambda: file.read(_CHUNK), b""))
+                file.seek(part.received)
+                self.send_part(opened.upload_id, part.number, iter(lambda: file.read(_CHUNK), b""), part.received)
         return self.complete_upload(opened.upload_id)
 
     def plan_uploads(self, names: Sequence[str]) -> UploadPlan:
@@ -227,12 +234,18 @@ class Client(AnnotationClient, SharedWork):
         request = PlanRequest(files=tuple(OfferedFile(name=name) for name in names))
         return self._send(UploadPlan, "POST", "/uploads/plan", request)
 
-    def open_upload(self, sizes: Mapping[str, int], spacing_um_per_px: float | None = None) -> OpenUpload:
-        """Begin an upload of one slide in files of these names and sizes in bytes."""
-        files = tuple(FileToSend(name=name, bytes=size) for name, size in sizes.items())
-        return self._send(
-            OpenUpload, "POST", "/uploads/open", UploadOpening(files=files, spacing_um_per_px=spacing_um_per_px)
-        )
+    def open_upload(self, files: Mapping[str, Path | int], spacing_um_per_px: float | None = None) -> OpenUpload:
+        """Begin an upload of one slide in files of these names, given by paths or by sizes in bytes.
+
+        Files of paths that are half-sent already are gone on with.
+        """
+        named = tuple(_make_file_to_send(name, file) for name, file in files.items())
+        request = UploadOpening(files=named, spacing_um_per_px=spacing_um_per_px)
+        return self._send(OpenUpload, "POST", "/uploads/open", request)
+
+    def list_open_uploads(self) -> tuple[OpenUpload, ...]:
+        """Your uploads that are half-sent, or only wait for `complete_upload`."""
+        return self._get_all(OpenUpload, "/uploads/open")
 
     def get_open_upload(self, upload_id: str) -> OpenUpload:
         """How much of each file has arrived: where `send_part` goes on."""
@@ -335,6 +348,13 @@ class Client(AnnotationClient, SharedWork):
     def list_judgements(self, archive: str, query_key: str) -> tuple[StoredJudgement, ...]:
         """All judgements on a query; its key is in the response of a search."""
         return self._get_all(StoredJudgement, f"{make_archive_path(archive)}/feedback", query_key=query_key)
+
+
+def _make_file_to_send(name: str, file: Path | int) -> FileToSend:
+    if isinstance(file, int):
+        return FileToSend(name=name, bytes=file)
+    facts = file.stat()
+    return FileToSend(name=name, bytes=facts.st_size, modified=datetime.fromtimestamp(facts.st_mtime, UTC))
 
 
 def _make_upload_path(upload_id: str) -> str:

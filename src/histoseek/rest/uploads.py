@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from histoseek.rest.base import Request, Response, make_example_config
 
@@ -61,10 +62,11 @@ class UploadPlan(Response):
 
 
 class FileToSend(Request):
-    """A file of a slide, with its size."""
+    """A file of a slide, with its size; modified: when it was changed last, to know it again when it is sent anew."""
 
     name: _Name
     bytes: int = Field(ge=0, le=2**50)
+    modified: AwareDatetime | None = None
 
 
 class UploadOpening(Request):
@@ -88,8 +90,14 @@ class UploadPart(Response):
 
 
 class OpenUpload(Response):
-    """An upload in the making: forgotten when nothing arrives for an hour."""
+    """An upload in the making; expires: when it is deleted unless more arrives, an hour after the last of it.
+
+    One whose files have all arrived only waits to be completed; spacing_um_per_px: as given with it.
+    """
 
     upload_id: str
     name: str
+    spacing_um_per_px: float | None
+    created: datetime
+    expires: datetime
     files: tuple[UploadPart, ...]

@@ -16,9 +16,11 @@ from histoseek.server.settings import UploadLimits
 from histoseek.server.uploads.errors import QuotaExceeded, StorageFull
 from histoseek.server.uploads.file_names import parse_relative_name
 from histoseek.server.uploads.open_uploads import NewFile, OpenUploads
+from histoseek.server.uploads.slide_facts import LevelFacts, SlideFacts
 from histoseek.server.uploads.upload_plan import OfferedFile, plan_uploads
 from histoseek.server.uploads.upload_store import RESUMABLE_S, UploadStore
 
+FACTS = SlideFacts(30, 20, 0.25, 512, 0, 5, (LevelFacts(30, 20, 1.0),), "aperio")
 LIMITS = UploadLimits(file_bytes=1000, identity_bytes=2500, total_bytes=4000, identity_count=3, keep_s=100.0)
 SLIDE = (NewFile("S.mrxs", 4), NewFile("S/Data.dat", 600))
 
@@ -77,6 +79,27 @@ def test_an_upload_that_is_given_up_meanwhile_takes_nothing_more(opened: OpenUpl
     with pytest.raises((NotFound, TooSlow)), opened.receive(upload.upload_id, "me", 1, 1):
         pass
     assert not list(opened.store.folder.iterdir())
+
+
+def test_whole_ones_that_nobody_completed_are_listed_until_they_are_known_or_expire(tmp_path: Path) -> None:
+    now = [1000.0]
+    store = UploadStore(tmp_path, LIMITS, reserve_bytes=0, clock=lambda: now[0])
+    opened = OpenUploads(store, lambda: now[0])
+    upload_id = opened.open("me", [NewFile("S.svs", 3, 5.0)]).upload_id
+    with opened.receive(upload_id, "me", 0, 0) as writer:
+        writer.write(b"abc")
+    stored = opened.complete(upload_id, "me")
+    with store.begin("me", "T.svs") as incoming:
+        incoming.write(b"four")
+        other = incoming.finish()
+    received = {one.upload_id: (one.name, one.received_bytes, one.expires_s) for one in opened.list("me")}
+    assert received == {upload_id: ("S.svs", (3,), 1100.0), other.upload_id: ("T.svs", (4,), 1100.0)}
+    assert opened.list("you") == ()
+    assert opened.get(upload_id, "me").upload_id == opened.open("me", [NewFile("S.svs", 3, 5.0)]).upload_id
+    store.keep_facts(stored, FACTS)
+    assert [one.upload_id for one in opened.list("me")] == [other.upload_id]
+    now[0] = 1100.0
+    assert opened.list("me") == ()
 
 
 @given(

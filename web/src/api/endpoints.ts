@@ -100,7 +100,9 @@ export const uploads = {
   /** Which files make which slides, and which reports go with them. */
   plan: (files: readonly OfferedFile[], signal?: Signal) =>
     request<UploadPlan>("POST", "uploads/plan", { body: { files }, signal }),
-  /** Begin to send the files of one slide. */
+  /** Those that are half-sent, or only wait to be completed. */
+  unfinished: (signal?: Signal) => request<OpenUpload[]>("GET", "uploads/open", { signal }),
+  /** Begin to send the files of one slide; of the same files that are half-sent, go on. */
   open: (body: UploadOpening, signal?: Signal) => request<OpenUpload>("POST", "uploads/open", { body, signal }),
   /** How much of each file has arrived. */
   opened: (uploadId: string, signal?: Signal) =>
@@ -116,8 +118,7 @@ export const uploads = {
   /** Encode an upload for an archive, so that a search with it need not. */
   encode: (uploadId: string, archive: string) =>
     request<Job>("POST", path`uploads/${uploadId}/encode`, { body: { archive } }),
-  /** leaving: the page may be closed before the answer comes. */
-  remove: (uploadId: string, leaving = false) => request<void>("DELETE", path`uploads/${uploadId}`, { leaving }),
+  remove: (uploadId: string) => request<void>("DELETE", path`uploads/${uploadId}`),
   thumbnailUrl: (uploadId: string, px = 256) => urlOf(path`uploads/${uploadId}/thumbnail`, { px }),
   regionUrl: (uploadId: string, region: Region, px: number) =>
     urlOf(path`uploads/${uploadId}/region`, { ...region, px }),

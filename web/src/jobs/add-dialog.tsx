@@ -8,7 +8,7 @@ import { strings } from "../strings";
 import { Button, IconButton } from "../ui/button";
 import { Dialog } from "../ui/dialog";
 import { FileButton } from "../ui/file-button";
-import { reportTexts } from "../uploads/upload-queue";
+import { reportTexts } from "../uploads/report-texts";
 import { type Cells, COLUMNS, type Column, columnsFor, filledForAll, requestOf } from "./add-table";
 import { startJob } from "./jobs";
 

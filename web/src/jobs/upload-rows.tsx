@@ -1,24 +1,34 @@
 /** A slide on its way to the server, and one that has arrived. */
 import type { JSX } from "preact";
 import { uploads } from "../api/endpoints";
-import type { Upload } from "../api/types";
+import type { OpenUpload, Upload } from "../api/types";
 import { deleteUpload } from "../search/upload-queries";
 import { archiveName } from "../state/archives";
 import { hrefTo, NEW_QUESTION } from "../state/navigation";
 import { strings } from "../strings";
 import { ProgressBar } from "../ui/bars";
 import { Button, IconButton } from "../ui/button";
+import { FileButton } from "../ui/file-button";
 import { Picture } from "../ui/picture";
 import { expiryText, queryOfUpload } from "../uploads/files";
+import { namedFiles } from "../uploads/named-files";
+import { reportTexts } from "../uploads/report-texts";
 import { SpacingField } from "../uploads/spacing-field";
-import { TOO_LARGE } from "../uploads/upload-list";
-import { cancelSlide, giveSpacing, type QueuedSlide, reportTexts, retrySlide } from "../uploads/upload-queue";
+import { receivedOf, sizeOf, TOO_LARGE } from "../uploads/upload-list";
+import {
+  cancelSlide,
+  continueSlide,
+  deleteStopped,
+  giveSpacing,
+  type QueuedSlide,
+  retrySlide,
+} from "../uploads/upload-queue";
 
 const words = strings.uploads;
 const THUMBNAIL_PX = 48;
 
 export function QueuedRow({ slide }: { slide: QueuedSlide }): JSX.Element {
-  const { key, name, state, files, bytes, error } = slide;
+  const { key, name, state, files, bytes, uploadId, error } = slide;
   return (
     <li class="work-row" data-state={state}>
       <div class="work-row-text">
@@ -35,12 +45,39 @@ export function QueuedRow({ slide }: { slide: QueuedSlide }): JSX.Element {
       ) : (
         <Sent slide={slide} />
       )}
-      {state === "failed" && error?.status !== TOO_LARGE && (
+      {state === "failed" && error?.status !== TOO_LARGE && (files.length > 0 || uploadId !== null) && (
         <Button onClick={() => retrySlide(key)} aria-label={words.retry(strings.errors.retry, name)}>
           {strings.errors.retry}
         </Button>
       )}
       <IconButton icon="close" label={words.cancel(name)} onClick={() => cancelSlide(key)} />
+    </li>
+  );
+}
+
+/** An upload that stopped half-way: it needs its files again. */
+export function StoppedRow({ upload }: { upload: OpenUpload }): JSX.Element {
+  const { name, files } = upload;
+  const [received, bytes] = [receivedOf(upload), sizeOf(upload)];
+  const text = words.sent(received, bytes);
+  const take = (chosen: readonly File[]): void => void namedFiles(chosen).then((named) => continueSlide(upload, named));
+  return (
+    <li class="work-row" data-state="stopped">
+      <div class="work-row-text">
+        <strong>{name}</strong>
+        <span class="faint">{`${words.stopped(files.length)} ${expiryText(upload)}.`}</span>
+      </div>
+      <span class="work-progress">
+        <ProgressBar share={received / bytes} label={`${name}: ${text}`} />
+        <span class="faint">{text}</span>
+      </span>
+      <FileButton
+        icon="upload"
+        label={files.length > 1 ? words.chooseAgain.folder : words.chooseAgain.file}
+        several={files.length > 1 ? "folder" : undefined}
+        onFiles={take}
+      />
+      <IconButton icon="trash" label={words.remove(name)} onClick={() => void deleteStopped(upload)} />
     </li>
   );
 }

@@ -13,10 +13,10 @@ import { Note } from "../ui/status";
 import { namedFiles } from "../uploads/named-files";
 import { ADD } from "../uploads/offer-to-add";
 import { uploadList } from "../uploads/upload-list";
-import { leftOut, progress, queue, sendFiles } from "../uploads/upload-queue";
+import { leftOut, progress, queue, sendFiles, stopped } from "../uploads/upload-queue";
 import { MakeWorklist } from "../worklists/make-worklist";
 import { AddDialog } from "./add-dialog";
-import { QueuedRow, UploadRow } from "./upload-rows";
+import { QueuedRow, StoppedRow, UploadRow } from "./upload-rows";
 
 const words = strings.uploads;
 const KEPT_HOURS = 24;
@@ -59,7 +59,7 @@ function DropZone(): JSX.Element {
 }
 
 function Sending(): JSX.Element | null {
-  if (!queue.value.length) return null;
+  if (!queue.value.length && !stopped.value.length) return null;
   const { slides, sent, bytes } = progress.value;
   const text = words.all(slides, sent, bytes);
   return (
@@ -73,6 +73,9 @@ function Sending(): JSX.Element | null {
       <ul class="work-rows">
         {queue.value.map((slide) => (
           <QueuedRow key={slide.key} slide={slide} />
+        ))}
+        {stopped.value.map((upload) => (
+          <StoppedRow key={upload.upload_id} upload={upload} />
         ))}
       </ul>
     </>

@@ -5,7 +5,7 @@ import { type ApiError, asApiError, isAbort } from "../api/error";
 import type { Upload } from "../api/types";
 import { isPicture } from "../uploads/files";
 import { isDeleted, sendSlide } from "../uploads/send-slide";
-import { tooLarge, uploadList } from "../uploads/upload-list";
+import { takeUpload, tooLarge, uploadList } from "../uploads/upload-list";
 
 /** needsSpacing: the file waits for its um/px; share: what of it is sent, 0 to 1; error: why it was refused. */
 export interface PendingUpload {
@@ -40,6 +40,7 @@ export async function sendUpload(file: File, spacingUmPerPx: number | null): Pro
         signal: own.signal,
         onOpen: (opened) => {
           uploadId = opened;
+          takeUpload(opened);
         },
         onProgress: (bytes) => showShare(own, bytes / file.size),
         onSent: () => showShare(own, 1),

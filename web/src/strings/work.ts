@@ -34,6 +34,10 @@ export const uploads = {
   size: (bytes: number) => formatSize(bytes),
   retry: (retry: string, name: string) => `${retry}: ${name}`,
   cancel: (name: string) => `Cancel ${name}`,
+  stopped: (files: number) =>
+    `Sent in part. Choose or drop ${files > 1 ? "its files" : "the file"} again to go on; otherwise it is`,
+  chooseAgain: { file: "Choose the file again", folder: "Choose its folder again" },
+  otherFiles: (name: string) => `These are not the files that ${name} was begun with. Choose the same ones to go on.`,
   spacing: (name: string) => `Pixel size of ${name} in \u00b5m`,
   spacingHint: "0.5",
   spacingUnit: "\u00b5m/px",

@@ -9,6 +9,7 @@ const MOST_TRIES = 6;
 const FIRST_PAUSE_MS = 500;
 
 export interface SlideToSend {
+  /** None of an upload that has arrived as a whole, and only is to be completed. */
   readonly files: readonly NamedFile[];
   readonly spacingUmPerPx: number | null;
   /** Of an upload that was begun before. */
@@ -26,6 +27,7 @@ export interface Watcher {
 
 /** Send a slide; throws ApiError, and AbortError once it is given up. */
 export async function sendSlide(slide: SlideToSend, watcher: Watcher): Promise<Upload> {
+  if (slide.uploadId && !slide.files.length) return complete(slide.uploadId, watcher);
   const opened = await openSlide(slide, watcher);
   watcher.onOpen(opened.upload_id);
   let before = 0;
@@ -38,8 +40,12 @@ export async function sendSlide(slide: SlideToSend, watcher: Watcher): Promise<U
     });
     before += file.size;
   }
-  watcher.onSent();
-  return tryOften(() => uploads.complete(opened.upload_id, watcher.signal), watcher.signal);
+  return complete(opened.upload_id, watcher);
+}
+
+function complete(uploadId: string, { signal, onSent }: Watcher): Promise<Upload> {
+  onSent();
+  return tryOften(() => uploads.complete(uploadId, signal), signal);
 }
 
 const UNPROCESSABLE = 422;
@@ -58,7 +64,11 @@ async function openSlide({ files, spacingUmPerPx, uploadId }: SlideToSend, { sig
     }
   }
   const body = {
-    files: files.map(({ name, file }) => ({ name, bytes: file.size })),
+    files: files.map(({ name, file }) => ({
+      name,
+      bytes: file.size,
+      modified: new Date(file.lastModified).toISOString(),
+    })),
     spacing_um_per_px: spacingUmPerPx,
   };
   return tryOften(() => uploads.open(body, signal), signal);

@@ -1,13 +1,14 @@
 /** Slides on their way to the server: several at a time, each by itself; one that fails stops no other. */
-import { computed, signal } from "@preact/signals";
+import { computed, effect, signal, untracked } from "@preact/signals";
 import { texts, uploads } from "../api/endpoints";
 import { type ApiError, asApiError, isAbort } from "../api/error";
-import type { Upload } from "../api/types";
+import type { OpenUpload, Upload } from "../api/types";
 import { announce, toast } from "../state/toasts";
 import { strings } from "../strings";
 import { MOST_FILES, type NamedFile } from "./named-files";
+import { attachReport } from "./report-texts";
 import { isDeleted, sendSlide } from "./send-slide";
-import { tooLarge, uploadList } from "./upload-list";
+import { receivedOf, sizeOf, takeUpload, tooLarge, unfinished, unfinishedList, uploadList } from "./upload-list";
 
 const AT_ONCE = 2;
 const words = strings.uploads;
@@ -25,6 +26,8 @@ export interface QueuedSlide {
   readonly state: SendState;
   readonly spacingUmPerPx: number | null;
   readonly uploadId: string | null;
+  /** The half-sent upload that its files were chosen for. */
+  readonly continues: string | null;
   readonly error: ApiError | null;
 }
 
@@ -34,9 +37,6 @@ export const queue = signal<readonly QueuedSlide[]>([]);
 /** Files that were left out, with why. */
 export const leftOut = signal<readonly { readonly name: string; readonly reason: string }[]>([]);
 
-/** Reports that came with slides, by the ids of the uploads: without identifiers, and in this tab alone. */
-export const reportTexts = signal<ReadonlyMap<string, { readonly name: string; readonly text: string }>>(new Map());
-
 /** Bytes sent and to be sent of all that is under way. */
 export const progress = computed(() => {
   const slides = queue.value.filter(({ state }) => state !== "failed" && state !== "spacing");
@@ -44,15 +44,21 @@ export const progress = computed(() => {
   return { slides: slides.length, sent: sum((slide) => slide.sentBytes), bytes: sum((slide) => slide.bytes) };
 });
 
+/** Uploads that are half-sent, and by nobody in this tab. */
+export const stopped = computed(() => unfinished.value.filter((upload) => receivedOf(upload) < sizeOf(upload)));
+
 const givingUp = new Map<number, AbortController>();
 let lastKey = 0;
 
-/** Whoever leaves the page while slides are sent is asked whether to; what of them has arrived is deleted then. */
+/** Whoever leaves the page while slides are sent is asked whether to; what of them has arrived can be gone on with. */
 addEventListener("beforeunload", (event) => {
   if (progress.peek().slides) event.preventDefault();
 });
-addEventListener("pagehide", () => {
-  for (const { uploadId } of queue.peek()) if (uploadId) uploads.remove(uploadId, true).catch(() => undefined);
+
+// What has arrived as a whole needs no file to be completed.
+effect(() => {
+  const whole = unfinished.value.filter((upload) => receivedOf(upload) === sizeOf(upload));
+  if (whole.length) untracked(() => enqueue(whole.map(wholeSlide)));
 });
 
 /** Take files to be sent: the server says which make which slides. */
@@ -63,20 +69,36 @@ export async function sendFiles(files: readonly NamedFile[]): Promise<void> {
     return;
   }
   try {
-    const plan = await uploads.plan(files.map(({ name, series }) => ({ name, series })));
-    const at = (numbers: readonly number[]): NamedFile[] => numbers.flatMap((number) => files[number] ?? []);
-    const slides = plan.slides.map((slide) =>
-      newSlide(slide.name, at(slide.files), at(slide.reports), slide.needs_spacing),
-    );
-    leftOut.value = [
-      ...plan.passed_over.map(({ file, reason }) => ({ name: files[file]?.name ?? "", reason })),
-      ...at(plan.reports).map(({ name }) => ({ name, reason: words.reportAlone })),
-    ];
-    queue.value = [...queue.peek(), ...slides.filter((slide) => !isQueued(slide))];
+    const { slides, others } = await sort(files);
+    leftOut.value = others;
+    enqueue(slides);
     announce(words.taken(slides.length));
-    startNext();
   } catch (error) {
     toast(asApiError(error).message, "error");
+  }
+}
+
+/** Go on with a half-sent upload: of the files, those that it was begun with. */
+export async function continueSlide(upload: OpenUpload, files: readonly NamedFile[]): Promise<void> {
+  try {
+    const same = (await sort(files.slice(0, MOST_FILES))).slides.filter((slide) => hasSizesOf(slide, upload));
+    if (!same.length) toast(words.otherFiles(upload.name), "error");
+    const { spacing_um_per_px: spacingUmPerPx, upload_id: continues } = upload;
+    enqueue(same.slice(0, 1).map((slide) => ({ ...slide, state: "waiting", spacingUmPerPx, continues })));
+  } catch (error) {
+    toast(asApiError(error).message, "error");
+  }
+}
+
+/** Delete what has arrived of an upload. */
+export async function deleteStopped({ upload_id, name }: OpenUpload): Promise<void> {
+  try {
+    await uploads.remove(upload_id);
+    takeUpload(upload_id);
+    toast(strings.search.uploadDeleted(name));
+  } catch (error) {
+    toast(asApiError(error).message, "error");
+    unfinishedList.reload();
   }
 }
 
@@ -101,12 +123,42 @@ export function cancelSlide(key: number): void {
   startNext();
 }
 
+/** What files are: slides with their reports, and what is neither. */
+async function sort(files: readonly NamedFile[]): Promise<{ slides: QueuedSlide[]; others: typeof leftOut.value }> {
+  const plan = await uploads.plan(files.map(({ name, series }) => ({ name, series })));
+  const at = (numbers: readonly number[]): NamedFile[] => numbers.flatMap((number) => files[number] ?? []);
+  const slides = plan.slides.map((slide) =>
+    newSlide(slide.name, at(slide.files), at(slide.reports), slide.needs_spacing),
+  );
+  const others = [
+    ...plan.passed_over.map(({ file, reason }) => ({ name: files[file]?.name ?? "", reason })),
+    ...at(plan.reports).map(({ name }) => ({ name, reason: words.reportAlone })),
+  ];
+  return { slides, others };
+}
+
+function enqueue(slides: readonly QueuedSlide[]): void {
+  for (const { uploadId } of slides) if (uploadId) takeUpload(uploadId);
+  queue.value = [...queue.peek(), ...slides.filter((slide) => !isQueued(slide))];
+  startNext();
+}
+
+function hasSizesOf({ files }: QueuedSlide, upload: OpenUpload): boolean {
+  const inOrder = (sizes: number[]): string => sizes.sort((a, b) => a - b).join();
+  return inOrder(files.map(({ file }) => file.size)) === inOrder(upload.files.map(({ bytes }) => bytes));
+}
+
+function wholeSlide(upload: OpenUpload): QueuedSlide {
+  const bytes = sizeOf(upload);
+  return { ...newSlide(upload.name, [], [], false), bytes, sentBytes: bytes, uploadId: upload.upload_id };
+}
+
 function newSlide(name: string, files: NamedFile[], reports: NamedFile[], needsSpacing: boolean): QueuedSlide {
   lastKey += 1;
   const bytes = files.reduce((all, { file }) => all + file.size, 0);
   const error = tooLarge(bytes);
   const state = error ? "failed" : needsSpacing ? "spacing" : "waiting";
-  const rest = { sentBytes: 0, spacingUmPerPx: null, uploadId: null };
+  const rest = { sentBytes: 0, spacingUmPerPx: null, uploadId: null, continues: null };
   return { key: lastKey, name, files, reports, bytes, state, error, ...rest };
 }
 
@@ -114,7 +166,7 @@ function newSlide(name: string, files: NamedFile[], reports: NamedFile[], needsS
 function isQueued(slide: QueuedSlide): boolean {
   const keyOf = ({ files }: QueuedSlide): string =>
     JSON.stringify(files.map(({ name, file }) => [name, file.size, file.lastModified]));
-  return queue.peek().some((one) => one.state !== "failed" && keyOf(one) === keyOf(slide));
+  return slide.files.length > 0 && queue.peek().some((one) => one.state !== "failed" && keyOf(one) === keyOf(slide));
 }
 
 function change(key: number, part: Partial<QueuedSlide>): void {
@@ -135,7 +187,11 @@ async function send(slide: QueuedSlide): Promise<void> {
   try {
     const upload = await sendSlide(slide, {
       signal: giveUp.signal,
-      onOpen: (uploadId) => change(key, { uploadId }),
+      onOpen: (uploadId) => {
+        change(key, { uploadId });
+        takeUpload(uploadId);
+        if (slide.continues && slide.continues !== uploadId) dropBefore(slide.continues);
+      },
       onProgress: (sentBytes) => change(key, { sentBytes }),
       onSent: () => change(key, { state: "checking" }),
     });
@@ -151,6 +207,12 @@ async function send(slide: QueuedSlide): Promise<void> {
   }
 }
 
+/** Delete what was sent of a slide before, when its file has changed and is sent anew. */
+function dropBefore(uploadId: string): void {
+  takeUpload(uploadId);
+  uploads.remove(uploadId).catch(() => undefined);
+}
+
 /** Another try with what the server has deleted begins anew. */
 function fail(key: number, error: ApiError): void {
   change(key, { state: "failed", error, ...(isDeleted(error) ? { uploadId: null } : {}) });
@@ -160,9 +222,7 @@ async function takeReports(slide: QueuedSlide, upload: Upload): Promise<void> {
   for (const { name, file } of slide.reports) {
     try {
       const { text } = await texts.read(file);
-      const known = reportTexts.peek().get(upload.upload_id);
-      const whole = known ? { name: known.name, text: `${known.text}\n\n${text}` } : { name, text };
-      reportTexts.value = new Map(reportTexts.peek()).set(upload.upload_id, whole);
+      attachReport(upload.upload_id, { name, text });
     } catch (error) {
       leftOut.value = [...leftOut.peek(), { name, reason: asApiError(error).message }];
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
@@ -11,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from histoseek.rest.base import Problem
 from histoseek.rest.uploads import OpenUpload, PlanRequest, UploadOpening, UploadPart, UploadPlan
 from histoseek.rest.workspace import Upload
+from histoseek.server.clock import to_datetime
 from histoseek.server.http.bodies import write_body
 from histoseek.server.http.dependencies import InContext, Reader, Uploader
 from histoseek.server.routes.uploads import UploadIdInPath, to_upload
@@ -38,10 +40,19 @@ def plan(context: InContext, caller: Reader, request: PlanRequest) -> UploadPlan
     return _to_plan(found)
 
 
+@router.get("/open")
+def list_open_uploads(context: InContext, caller: Reader) -> tuple[OpenUpload, ...]:
+    """Your uploads that can be gone on with, the newest first: half-sent ones, and whole ones to be completed."""
+    return tuple(_to_open(upload) for upload in context.uploads.opened.list(caller.name))
+
+
 @router.post("/open", status_code=201, responses=_REFUSED)
 def open_upload(context: InContext, caller: Uploader, request: UploadOpening) -> OpenUpload:
-    """Begin an upload of one slide in one or several files."""
-    files = [NewFile(file.name, file.bytes) for file in request.files]
+    """Begin an upload of one slide in one or several files, or go on with one that was begun before.
+
+    It is gone on with where the same files are half-sent: of the same names, sizes and times of change.
+    """
+    files = [NewFile(file.name, file.bytes, _to_seconds(file.modified)) for file in request.files]
     return _to_open(context.uploads.opened.open(caller.name, files, request.spacing_um_per_px))
 
 
@@ -78,11 +89,18 @@ def _to_open(upload: open_uploads.OpenUpload) -> OpenUpload:
     return OpenUpload(
         upload_id=upload.upload_id,
         name=upload.name,
+        spacing_um_per_px=upload.spacing_um_per_px,
+        created=to_datetime(upload.created_s),
+        expires=to_datetime(upload.expires_s),
         files=tuple(
             UploadPart(number=number, name=part.name, bytes=part.size_bytes, received=received)
             for number, (part, received) in enumerate(zip(upload.parts, upload.received_bytes, strict=True))
         ),
     )
+
+
+def _to_seconds(time: datetime | None) -> float | None:
+    return None if time is None else time.timestamp()
 
 
 def _to_plan(found: upload_plan.UploadPlan) -> UploadPlan:

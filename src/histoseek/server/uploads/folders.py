@@ -47,6 +47,14 @@ def count_bytes(file: Path) -> int:
     return 0
 
 
+def find_last_write_s(folder: Path) -> float:
+    """When something in a folder was last written, s since 1970."""
+    times = [0.0]
+    with suppress(OSError):
+        times += [path.stat().st_mtime for path in (folder, *folder.rglob("*"))]
+    return max(times)
+
+
 def is_upload_id(text: str) -> bool:
     """Whether a text can be an id, which is all that may become part of a path."""
     return _ID.fullmatch(text) is not None

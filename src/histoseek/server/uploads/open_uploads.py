@@ -17,28 +17,48 @@ from histoseek.server.errors import Conflict, NotFound
 from histoseek.server.jobs.job_spec import hide_person_name
 from histoseek.server.uploads.errors import IncompleteUpload
 from histoseek.server.uploads.file_names import make_display_name
-from histoseek.server.uploads.folders import PART, count_bytes, is_upload_id
+from histoseek.server.uploads.folders import (
+    PART,
+    UploadFolder,
+    count_bytes,
+    find_last_write_s,
+    find_uploads,
+    is_upload_id,
+)
 from histoseek.server.uploads.record import Part, Record, read_record
 from histoseek.server.uploads.slide_files import arrange_files
-from histoseek.server.uploads.upload_store import StoredUpload, UploadStore, remove_folder, translate_disk_errors
+from histoseek.server.uploads.upload_store import (
+    RESUMABLE_S,
+    StoredUpload,
+    UploadStore,
+    remove_folder,
+    translate_disk_errors,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class NewFile:
-    """A file that is to come: its name with its folders, its size."""
+    """A file that is to come: its name with its folders, its size, when it was changed last (s since 1970)."""
 
     name: str
     size_bytes: int
+    modified_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class OpenUpload:
-    """An upload in the making; received_bytes: of each file, in the order in which they were named."""
+    """An upload in the making; received_bytes: of each file, in the order in which they were named.
+
+    created_s, expires_s: s since 1970; spacing_um_per_px: as given with it.
+    """
 
     upload_id: str
     name: str
     parts: tuple[Part, ...]
     received_bytes: tuple[int, ...]
+    spacing_um_per_px: float | None
+    created_s: float
+    expires_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +69,9 @@ class OpenUploads:
     clock: Clock
 
     def open(self, owner: str, files: Sequence[NewFile], spacing_um_per_px: float | None = None) -> OpenUpload:
-        """Set room aside for the files of one slide, and create them empty.
+        """Set room aside for the files of one slide, and create them empty, or go on with those that are half-sent.
 
+        They are the same where names, sizes and times of change are; without the times all is begun anew.
         Raises InputError, UnknownFormat, UploadTooLarge, QuotaExceeded, StorageFull.
         """
         arranged = arrange_files([file.name for file in files])
@@ -58,8 +79,12 @@ class OpenUploads:
             raise IncompleteUpload(0, 0)
         names = [hide_person_name(make_display_name(file.name)) for file in files]
         parts = tuple(
-            Part(name, place, file.size_bytes) for name, place, file in zip(names, arranged.places, files, strict=True)
+            Part(name, place, file.size_bytes, file.modified_s)
+            for name, place, file in zip(names, arranged.places, files, strict=True)
         )
+        begun = self._find_begun(owner, parts, spacing_um_per_px)
+        if begun is not None:
+            return begun
         folder = self.store.folder / f"{secrets.token_hex(16)}{PART}"
         record = Record(owner, names[arranged.first], arranged.suffix, self.clock(), 0, spacing_um_per_px, None, parts)
         try:
@@ -74,9 +99,23 @@ class OpenUploads:
 
     def get(self, upload_id: str, owner: str) -> OpenUpload:
         """How far an upload is."""
-        folder, record = self._find(upload_id, owner)
-        received = tuple(count_bytes(folder / part.place) for part in record.parts)
-        return OpenUpload(upload_id, record.name, record.parts, received)
+        try:
+            return self._to_open(UploadFolder(*self._find(upload_id, owner)))
+        except NotFound:
+            whole = next((upload for upload in self.list(owner) if upload.upload_id == upload_id), None)
+            if whole is None:
+                raise
+            return whole
+
+    def list(self, owner: str) -> tuple[OpenUpload, ...]:
+        """What an owner can go on with, the newest first: half-sent uploads, and whole ones that nobody completed."""
+        now = self.clock()
+        found = (
+            self._to_open(upload)
+            for upload in find_uploads(self.store.folder)
+            if upload.record.owner == owner and self._can_go_on(upload, now)
+        )
+        return tuple(sorted(found, key=lambda upload: (-upload.created_s, upload.upload_id)))
 
     @contextmanager
     def receive(self, upload_id: str, owner: str, number: int, offset: int) -> Iterator[PartWriter]:
@@ -97,17 +136,43 @@ class OpenUploads:
 
     def complete(self, upload_id: str, owner: str) -> StoredUpload:
         """Make an upload findable whose files have all come; raises IncompleteUpload."""
-        upload = self.get(upload_id, owner)
-        announced = sum(part.size_bytes for part in upload.parts)
-        if sum(upload.received_bytes) != announced:
-            raise IncompleteUpload(announced, sum(upload.received_bytes))
         folder, record = self._find(upload_id, owner)
+        announced = sum(part.size_bytes for part in record.parts)
+        received = sum(self._to_open(UploadFolder(folder, record)).received_bytes)
+        if received != announced:
+            raise IncompleteUpload(announced, received)
         with translate_disk_errors():
             return self.store.publish(folder, replace(record, claimed_bytes=announced))
 
     def delete(self, upload_id: str, owner: str) -> None:
         """Give an upload up."""
         remove_folder(self._find(upload_id, owner)[0])
+
+    def _find_begun(self, owner: str, parts: tuple[Part, ...], spacing_um_per_px: float | None) -> OpenUpload | None:
+        """The upload that was begun with the same files; None where it can't be told whether they are the same."""
+        if any(part.modified_s is None for part in parts):
+            return None
+        wanted = (parts, spacing_um_per_px)
+        return next((one for one in self.list(owner) if (one.parts, one.spacing_um_per_px) == wanted), None)
+
+    def _can_go_on(self, upload: UploadFolder, now: float) -> bool:
+        if upload.folder.suffix == PART:
+            return bool(upload.record.parts)
+        return upload.record.facts is None and not self.store.is_expired(upload.record, now)
+
+    def _to_open(self, upload: UploadFolder) -> OpenUpload:
+        folder, record = upload.folder, upload.record
+        parts = record.parts or (Part(record.name, upload.file.name, record.claimed_bytes),)
+        is_part = folder.suffix == PART
+        return OpenUpload(
+            upload_id=folder.stem,
+            name=record.name,
+            parts=parts,
+            received_bytes=tuple(count_bytes(folder / part.place) for part in parts),
+            spacing_um_per_px=record.spacing_um_per_px,
+            created_s=record.created_s,
+            expires_s=find_last_write_s(folder) + RESUMABLE_S if is_part else self.store.find_end_s(record),
+        )
 
     def _find(self, upload_id: str, owner: str) -> tuple[Path, Record]:
         folder = self.store.folder / f"{upload_id}{PART}"

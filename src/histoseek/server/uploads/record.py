@@ -16,11 +16,15 @@ _NAME = "upload.json"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A file of an upload that comes file by file: its display name, its place below the upload's folder, its size."""
+    """A file of an upload that comes file by file: its display name, its place below the upload's folder, its size.
+
+    modified_s: when its owner's copy was changed last, in s since 1970; None where that wasn't said.
+    """
 
     name: str
     place: str
     size_bytes: int
+    modified_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

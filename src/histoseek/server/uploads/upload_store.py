@@ -33,6 +33,7 @@ from histoseek.server.uploads.folders import (
     PART,
     UploadFolder,
     check_room,
+    find_last_write_s,
     find_uploads,
     is_upload_id,
     list_folders,
@@ -166,7 +167,7 @@ class UploadStore:
         if (
             folder_record is None
             or folder_record.record.owner != owner
-            or self._is_expired(folder_record.record, self._clock())
+            or self.is_expired(folder_record.record, self._clock())
         ):
             what = "it has expired, was deleted, or was uploaded by somebody else"
             raise NotFound("uploaded slide", what, "Upload the slide again")
@@ -180,7 +181,7 @@ class UploadStore:
             for folder_record in find_uploads(self._folder)
             if folder_record.folder.suffix != PART
             and folder_record.record.owner == owner
-            and not self._is_expired(folder_record.record, now)
+            and not self.is_expired(folder_record.record, now)
         ]
         return tuple(sorted(uploads, key=lambda upload: (-upload.created_s, upload.upload_id)))
 
@@ -218,11 +219,11 @@ class UploadStore:
             if folder.suffix in (PART, GONE):
                 record = read_record(folder)
                 idle_s = RESUMABLE_S if record is not None and record.parts else _IDLE_S
-                if folder.suffix == GONE or now - _find_last_write_s(folder) > idle_s:
+                if folder.suffix == GONE or now - find_last_write_s(folder) > idle_s:
                     shutil.rmtree(folder, ignore_errors=True)
                 continue
             record = read_record(folder)
-            if record is None or self._is_expired(record, now):
+            if record is None or self.is_expired(record, now):
                 remove_folder(folder)
                 count += 1
         return count
@@ -243,14 +244,19 @@ class UploadStore:
             path=folder_record.file,
             size_bytes=record.claimed_bytes,
             created_s=record.created_s,
-            expires_s=record.created_s + self._limits.keep_s,
+            expires_s=self.find_end_s(record),
             spacing_um_per_px=record.spacing_um_per_px,
             facts=record.facts,
             further=tuple(part.place for part in record.parts if part.place != folder_record.file.name),
         )
 
-    def _is_expired(self, record: Record, now: float) -> bool:
-        return now >= record.created_s + self._limits.keep_s
+    def find_end_s(self, record: Record) -> float:
+        """When a complete upload expires, s since 1970."""
+        return record.created_s + self._limits.keep_s
+
+    def is_expired(self, record: Record, now: float) -> bool:
+        """Whether a complete upload has had its time."""
+        return now >= self.find_end_s(record)
 
 
 class IncomingUpload:
@@ -344,11 +350,3 @@ def remove_folder(folder: Path) -> None:
     with suppress(OSError):
         folder.rename(target)
     shutil.rmtree(target, ignore_errors=True)
-
-
-def _find_last_write_s(folder: Path) -> float:
-    """When something in a folder was last written, s since 1970."""
-    times = [0.0]
-    with suppress(OSError):
-        times += [path.stat().st_mtime for path in (folder, *folder.rglob("*"))]
-    return max(times)

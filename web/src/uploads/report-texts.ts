@@ -1,0 +1,42 @@
+/** Reports that came with slides, by the ids of the uploads: without identifiers, kept until this tab is closed. */
+import { effect, signal } from "@preact/signals";
+
+export interface ReportText {
+  readonly name: string;
+  readonly text: string;
+}
+
+const KEY = "histoseek.reports";
+
+export const reportTexts = signal<ReadonlyMap<string, ReportText>>(stored());
+
+effect(() => {
+  const texts = reportTexts.value;
+  try {
+    sessionStorage.setItem(KEY, JSON.stringify([...texts]));
+  } catch {
+    // The storage is full: they are known until the page is loaded anew.
+  }
+});
+
+/** Attach a text to an upload, after those that it has. */
+export function attachReport(uploadId: string, report: ReportText): void {
+  const known = reportTexts.peek().get(uploadId);
+  const whole = known ? { name: known.name, text: `${known.text}\n\n${report.text}` } : report;
+  reportTexts.value = new Map(reportTexts.peek()).set(uploadId, whole);
+}
+
+/** Forget the texts of an upload. */
+export function detachReports(uploadId: string): void {
+  const others = new Map(reportTexts.peek());
+  if (others.delete(uploadId)) reportTexts.value = others;
+}
+
+function stored(): ReadonlyMap<string, ReportText> {
+  try {
+    const pairs: unknown = JSON.parse(sessionStorage.getItem(KEY) ?? "[]");
+    return new Map(Array.isArray(pairs) ? pairs : []);
+  } catch {
+    return new Map();
+  }
+}
