@@ -6,7 +6,7 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -246,6 +246,25 @@ def test_differences_are_found(archive: Archive, tmp_path: Path, features: Path)
     assert (found.missing, found.added, found.altered) == (("slide-08",), ("slide-21",), ("slide-07",))
     assert (found.bags, found.manifest, found.is_same) == (3, False, False)
     assert {"centre.npy", "tombstones.json"} <= set(found.files)
+
+
+@pytest.mark.parametrize("most", [1, 100])
+def test_features_are_listed_together_where_they_are_few(
+    archive: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    """A server takes as long for the files of one folder as for those of all."""
+    asked = []
+
+    def note(self: FolderFiles, prefix: str = "") -> Mapping[str, FileStamp]:
+        asked.append(prefix)
+        return original(self, prefix)
+
+    original = FolderFiles.list_files
+    monkeypatch.setattr(FolderFiles, "list_files", note)
+    monkeypatch.setattr("histoseek.archive.moving.bags._LISTED_AT_ONCE", most)
+    archive.copy_to(tmp_path / "b")
+    assert archive.compare_with(Archive.open(tmp_path / "b")).is_same
+    assert {"bags/"} == {prefix for prefix in asked if prefix.startswith("bags")} or most == 1
 
 
 def test_rows_that_were_altered_stay_marked(archive: Archive, tmp_path: Path) -> None:

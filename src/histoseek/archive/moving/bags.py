@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -18,6 +18,7 @@ from histoseek.encoders.bag import sidecar_path
 from histoseek.progress import Reporter
 
 _AT_ONCE = 8
+_LISTED_AT_ONCE = 10_000
 _SIDECAR = ".json"
 
 
@@ -70,15 +71,30 @@ def copy_bags(
     """Let another place have the features of some slides, and of no others; those that it has are not copied again."""
     counts = []
     hashes: dict[str, bytes] = {}
+    list_mine, list_there = _list_folders(old, folders), _list_folders(new, folders)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         for folder, slides in folders.items():
-            run = _FolderRun(old, new, old.list_files(folder), new.list_files(folder))
+            run = _FolderRun(old, new, list_mine(folder), list_there(folder))
             for done in pool.map(run.copy, slides):
                 hashes.update(done.hashes)
                 counts.append(replace(done, hashes={}))
                 reporter.advance()
             new.delete(sorted(set(run.there) - {name for slide in slides for name in slide.names}))
     return replace(sum(counts, BagCopy()), hashes=hashes)
+
+
+def _list_folders(
+    files: ArchiveFiles, folders: Mapping[str, Sequence[SlideBags]]
+) -> Callable[[str], Mapping[str, FileStamp]]:
+    """What gives the files of a folder: of few slides those of all folders are asked for at once."""
+    if not folders or sum(map(len, folders.values())) > _LISTED_AT_ONCE:
+        return files.list_files
+    found: dict[str, dict[str, FileStamp]] = {folder: {} for folder in folders}
+    for name, stamp in files.list_files(f"{PurePosixPath(min(folders)).parent.as_posix()}/").items():
+        folder = f"{name.rpartition('/')[0]}/"
+        if folder in found:
+            found[folder][name] = stamp
+    return found.__getitem__
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +140,10 @@ def compare_bags(
     """The names of files of some slides' features that are not the same in both places, all of whose bytes are read;
     hashes: of the first's that are known already."""
     differing = []
+    list_mine, list_there = _list_folders(old, folders), _list_folders(new, folders)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         for folder, slides in folders.items():
-            mine, there = old.list_files(folder), new.list_files(folder)
+            mine, there = list_mine(folder), list_there(folder)
             for slide in slides:
                 names = [name for name in slide.names if name in mine or name in there]
                 known = [hashes.get(name) for name in names]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 
@@ -74,11 +75,12 @@ class MilvusFiles:
     def delete(self, names: Iterable[str]) -> None:
         """By entries that say so."""
         require_lock(self._address)
+        chosen = sorted(set(names))
         with suppress(AbsentCollection):
-            there = self.list_files()
-            known = [name for name in dict.fromkeys(names) if name in there]
-            for start in range(0, len(known), _NAMES_AT_ONCE):
-                self._put_entries(dict.fromkeys(known[start : start + _NAMES_AT_ONCE]))
+            for start in range(0, len(chosen), _NAMES_AT_ONCE):
+                known = self._find_all(chosen[start : start + _NAMES_AT_ONCE])
+                if known:
+                    self._put_entries(dict.fromkeys(known))
 
     def revision(self) -> str:
         """Noted with the collection."""
@@ -102,9 +104,12 @@ class MilvusFiles:
         with WriteLock(self._database, self._address, self._lease_s).held():
             yield
             # What lies in its log alone, a server of one process may lose that is ended while it puts things away.
-            for name in self._list_own():
-                with suppress(AbsentCollection):
-                    self._database.flush(name)
+            with ThreadPoolExecutor() as pool:
+                list(pool.map(self._flush, self._list_own()))
+
+    def _flush(self, name: str) -> None:
+        with suppress(AbsentCollection):
+            self._database.flush(name)
 
     def _list_own(self) -> list[str]:
         """The archive's collections but those of the lock."""
@@ -139,22 +144,21 @@ class MilvusFiles:
 
     def _find(self, name: str) -> _Entry | None:
         with suppress(AbsentCollection):
-            where = f"name == {quote(name)}"
-            rows = self._database.query(self._name, where, ["key", "data"])
-            entry = max((_Entry(row) for row in rows), key=lambda one: one.key, default=None)
-            return entry if entry and entry.stamp is not None else None
+            return self._find_all([name]).get(name)
         return None
+
+    def _find_all(self, names: Sequence[str]) -> dict[str, _Entry]:
+        """Those of some files that are there, by their names."""
+        where = f"name in [{', '.join(map(quote, names))}]"
+        last = _keep_last(self._database.query(self._name, where, ["key", "name", "data"]))
+        return {name: entry for name, entry in last.items() if entry.stamp is not None}
 
     def _list_entries(self, prefix: str) -> dict[str, _Entry]:
         """The last entry of each name, page by page."""
-        last: dict[str, _Entry] = {}
         begins = f" and name >= {quote(prefix)} and name < {quote(prefix + chr(0x10FFFF))}" if prefix else ""
         with suppress(AbsentCollection):
-            for row in self._page(begins):
-                name, entry = row["name"], _Entry(row)
-                if name not in last or entry.key > last[name].key:
-                    last[name] = entry
-        return last
+            return _keep_last(self._page(begins))
+        return {}
 
     def _page(self, begins: str) -> Iterator[dict[str, Any]]:
         at = self._database.now()
@@ -191,6 +195,16 @@ class _Entry:
         self.content = facts["revision"]
         self.pieces = facts["pieces"]
         self.stamp = FileStamp(self.content, facts["bytes"]) if self.content else None
+
+
+def _keep_last(rows: Iterable[Mapping[str, Any]]) -> dict[str, _Entry]:
+    """The last entry of each name."""
+    last: dict[str, _Entry] = {}
+    for row in rows:
+        name, entry = row["name"], _Entry(row)
+        if name not in last or entry.key > last[name].key:
+            last[name] = entry
+    return last
 
 
 def _entity(key: str, name: str, data: str) -> dict[str, Any]:

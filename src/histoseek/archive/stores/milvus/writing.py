@@ -204,8 +204,8 @@ class Writer:
                 self._database.delete(name, f"key in [{', '.join(map(str, some))}]")
 
     def _flush(self, state: StoreState) -> None:
-        for name in self._list_collections(state.schema_at(state.version)):
-            self._database.flush(name)
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(self._database.flush, self._list_collections(state.schema_at(state.version))))
         self._write(replace(state, waiting=0))
 
     def _list_collections(self, schema: pa.Schema) -> list[str]:
