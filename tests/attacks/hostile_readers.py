@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import resource
 import select
+import socket
 import subprocess
 import sys
 import time
@@ -17,13 +18,18 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
+
+from histoseek.settings import get_settings
+from tests.elsewhere import get_warm_context
 
 ROOT = Path(__file__).resolve().parents[2]
 
 Fate = Literal["read", "refused", "foreign exception", "crash", "hang", "memory"]
 
 _START_S = 60.0
+
+_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "VIPS_CONCURRENCY": "1", "HISTOSEEK_TRUST": "1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,35 +143,18 @@ def _read_on(
     reader: str, folder: Path, files: Sequence[str], first: int, memory_mb: int, wall_s: float, source: Path | None
 ) -> Iterator[Outcome]:
     """Outcomes from `first` on, up to the first that ended the process."""
-    paths = os.pathsep.join((str(source or ROOT / "src"), str(ROOT)))
-    command = [sys.executable, "-m", "tests.attacks.hostile_readers", reader, str(memory_mb), str(folder)]
-    with (
-        (folder.parent / "stderr").open("w+b") as complaints,
-        subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=complaints,
-            cwd=ROOT,
-            env={
-                **os.environ,
-                "PYTHONPATH": paths,
-                "OMP_NUM_THREADS": "1",
-                "VIPS_CONCURRENCY": "1",
-                "HISTOSEEK_TRUST": "1",
-            },
-        ) as process,
-    ):
-        lines = _Lines(process)
-        if lines.read(_START_S) != "ready":
+    complaints = folder.parent / "stderr"
+    complaints.write_bytes(b"")
+    with _Process([reader, str(memory_mb), str(folder)], complaints, source) as process:
+        if process.read(_START_S) != "ready":
             process.kill()
             raise RuntimeError(f"the process that reads did not start: {_read_end(complaints)}")
         for name in files[first:]:
             started = time.monotonic()
-            lines.write(name)
-            reply = lines.read(wall_s)
+            process.write(name)
+            reply = process.read(wall_s)
             if reply is None:
-                fate: Fate = "crash" if lines.has_ended else "hang"
+                fate: Fate = "crash" if process.has_ended else "hang"
                 if fate == "hang":
                     process.kill()
                 status = process.wait()
@@ -177,44 +166,90 @@ def _read_on(
             yield Outcome(name, fate, words, float(peak), time.monotonic() - started)
 
 
-def _read_end(complaints: object) -> str:
-    complaints.seek(0)  # type: ignore[attr-defined]
-    lines = complaints.read().decode(errors="replace").splitlines()  # type: ignore[attr-defined]
+def _read_end(complaints: Path) -> str:
+    lines = complaints.read_text(errors="replace").splitlines()
     return next((line for line in reversed(lines) if line.strip()), "")[:200]
 
 
-class _Lines:
-    """Lines from and to a process, with a limit of time."""
+class _Process:
+    """A process that reads files, with lines to and from it, and limits of time."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        self._stdin, self._stdout = process.stdin, process.stdout
+    def __init__(self, arguments: Sequence[str], complaints: Path, source: Path | None) -> None:
+        """Of this tree it is forked, which is quicker; complaints: takes what it writes of errors."""
+        self._connection, theirs = socket.socketpair()
         self._rest = b""
         self.has_ended = False
+        with theirs:
+            if source is None:
+                forked = get_warm_context().Process(target=_read_apart, args=(theirs, arguments, complaints))
+                forked.start()
+                self.kill, self._join = forked.kill, forked.join
+                self._get_status: Callable[[], int | None] = lambda: forked.exitcode
+            else:
+                started = _start(theirs, arguments, complaints, source)
+                self.kill, self._join = started.kill, started.wait
+                self._get_status = lambda: started.returncode
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._connection.close()
+        self.wait()
+
+    def wait(self) -> int:
+        """Until it has ended; how it did, a signal as a number below 0."""
+        self._join()
+        status = self._get_status()
+        assert status is not None
+        return status
 
     def write(self, line: str) -> None:
         """Send one."""
-        try:
-            self._stdin.write(line.encode() + b"\n")
-            self._stdin.flush()
-        except BrokenPipeError:
-            return
+        with suppress(BrokenPipeError, ConnectionResetError):
+            self._connection.sendall(line.encode() + b"\n")
 
     def read(self, wait_s: float) -> str | None:
         """The next; None when the process ends or the time is over."""
         until = time.monotonic() + wait_s
         while b"\n" not in self._rest:
             left = until - time.monotonic()
-            if left <= 0 or not select.select([self._stdout], [], [], left)[0]:
+            if left <= 0 or not select.select([self._connection], [], [], left)[0]:
                 return None
-            data = os.read(self._stdout.fileno(), 2**16)
+            data = self._receive()
             if not data:
                 self.has_ended = True
                 return None
             self._rest += data
         line, _, self._rest = self._rest.partition(b"\n")
         return line.decode()
+
+    def _receive(self) -> bytes:
+        try:
+            return self._connection.recv(2**16)
+        except ConnectionResetError:
+            return b""
+
+
+def _start(theirs: socket.socket, arguments: Sequence[str], complaints: Path, source: Path) -> subprocess.Popen[bytes]:
+    paths = os.pathsep.join((str(source), str(ROOT)))
+    command = [sys.executable, "-m", "tests.attacks.hostile_readers", *arguments]
+    environment = {**os.environ, **_ENVIRONMENT, "PYTHONPATH": paths}
+    with complaints.open("ab") as log:
+        return subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=log, cwd=ROOT, env=environment)
+
+
+def _read_apart(theirs: socket.socket, arguments: Sequence[str], complaints: Path) -> None:
+    """In a forked process, as one that was started."""
+    for target in (0, 1):
+        os.dup2(theirs.fileno(), target)
+    theirs.close()
+    os.dup2(os.open(complaints, os.O_WRONLY | os.O_APPEND), 2)
+    os.chdir(ROOT)
+    os.environ.update(_ENVIRONMENT)
+    get_settings.cache_clear()
+    sys.argv = [__name__, *arguments]
+    main()
 
 
 def main() -> None:
@@ -228,7 +263,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     print("ready", file=out)
-    for line in sys.stdin:
+    for line in os.fdopen(os.dup(0)):
         before = reset_peak()
         kind, words = try_to_read(READERS[name], folder / line.rstrip("\n"))
         print(kind, f"{read_status('VmHWM') - before:.0f}", words, sep="\t", file=out)
