@@ -46,6 +46,16 @@ def test_slides_that_look_alike_lie_near_and_the_map_is_the_same_again(archive: 
     assert np.array_equal(places(found), places(again))
 
 
+def test_what_is_compiled_of_umap_is_kept_for_other_processes(archive: Archive) -> None:
+    from umap import layouts, umap_
+
+    archive.overview("diagnosis")
+    functions = umap_.smooth_knn_dist, umap_.compute_membership_strengths
+    for function in (*functions, layouts._nb_optimize_layout_euclidean_single_epoch):
+        assert function.signatures
+        assert function.stats.cache_path
+
+
 def test_the_map_of_an_evaluation_keeps_clusters_apart_and_is_the_same_again() -> None:
     """Beside the other map, so that UMAP is compiled once for both."""
     vectors = clusters(40)

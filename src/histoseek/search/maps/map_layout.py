@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import suppress
+from functools import cache
+from importlib import import_module
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +30,13 @@ FEWEST = 5
 
 _COMPARED_AT_ONCE = 1024
 
+_COMPILED = (
+    ("umap_", "smooth_knn_dist"),
+    ("umap_", "compute_membership_strengths"),
+    ("layouts", "_nb_optimize_layout_euclidean_single_epoch"),
+)
+"""What UMAP has numba compile anew in every process, for some five seconds."""
+
 Floats = NDArray[np.float32]
 Places = NDArray[np.float64]
 
@@ -46,6 +56,7 @@ def lay_out_by_neighbours(vectors: Floats, seed: int) -> Places:
         from umap import UMAP
     except ImportError as error:
         raise MissingExtra("umap-learn", "evaluation") from error
+    _keep_compiled()
     nearest = (*_nearest(vectors, min(NEIGHBOURS, len(vectors) - 1)), None)
     with warnings.catch_warnings():
         # It warns that new vectors can't be placed beside these.
@@ -78,6 +89,14 @@ def lay_out_by_components(vectors: Floats) -> Places:
     signs = np.sign(components[np.abs(components).argmax(0), np.arange(components.shape[1])])
     places[:, : components.shape[1]] = components * np.where(signs == 0, 1, signs)
     return places
+
+
+@cache
+def _keep_compiled() -> None:
+    """Let numba keep what it compiles of UMAP on disk, as of our own kernels, where a folder can be written."""
+    for module, name in _COMPILED:
+        with suppress(ImportError, AttributeError, RuntimeError):
+            getattr(import_module(f"umap.{module}"), name).enable_caching()
 
 
 def _nearest(vectors: Floats, count: int) -> tuple[NDArray[np.int64], Floats]:
