@@ -35,24 +35,29 @@ def noted(client: Client, indexed: Path) -> Iterator[Collection]:
 
 
 @pytest.fixture
-def fields(opened: Page, noted: Collection) -> tuple[Locator, Locator]:
+def fields(opened: Page, client: Client, noted: Collection) -> tuple[Locator, Locator]:
     """The fields of its notes, on the opened page."""
     address = f"/collections?archive=cohort&collection={noted.collection_id}"
     opened.evaluate("address => { location.hash = address }", address)
     opened.reload()
-    first, second = (opened.get_by_label(f"Note on {item.slide_id}", exact=True) for item in noted.items)
+    first, second = (opened.get_by_label(f"Note on {one}", exact=True) for one in slide_ids(client, noted))
     first.wait_for()
     return first, second
 
 
+def slide_ids(client: Client, collection: Collection) -> list[str]:
+    return [item.slide_id for item in client.list_collection_slides(collection.collection_id)]
+
+
 def notes(client: Client, collection: Collection) -> list[str]:
-    return [item.note for item in client.get_collection(collection.collection_id).items]
+    return [item.note for item in client.list_collection_slides(collection.collection_id)]
 
 
 def write_elsewhere(client: Client, collection: Collection, note: str) -> None:
     """Note something on the first slide, as another tab would."""
     now = client.get_collection(collection.collection_id)
-    items = [CollectionItem(archive=item.archive, slide_id=item.slide_id, note=item.note) for item in now.items]
+    slides = client.list_collection_slides(collection.collection_id)
+    items = [CollectionItem(archive=item.archive, slide_id=item.slide_id, note=item.note) for item in slides]
     items[0] = CollectionItem(archive=items[0].archive, slide_id=items[0].slide_id, note=note)
     client.replace_collection(
         collection.collection_id, CollectionContent(name=now.name, items=tuple(items), version=now.version)
@@ -152,10 +157,11 @@ def test_the_page_is_not_left_with_a_typed_note_without_asking(
 def test_a_note_on_a_slide_that_was_taken_out_elsewhere_is_shown(
     watched: Watched, opened: Page, client: Client, noted: Collection, fields: tuple[Locator, Locator]
 ) -> None:
+    first, _ = slide_ids(client, noted)
     client.replace_collection(noted.collection_id, CollectionContent(name=noted.name, items=(), version=noted.version))
     type_into(fields[0], "worth keeping")
     lost = opened.get_by_role("alert")
-    expect(lost.get_by_label(f"Note on {noted.items[0].slide_id}")).to_have_value("worth keeping")
+    expect(lost.get_by_label(f"Note on {first}")).to_have_value("worth keeping")
     lost.get_by_role("button", name="Discard").click()
     expect(lost).to_have_count(0)
     watched.expect_complaint("409")
@@ -168,7 +174,7 @@ def test_the_list_stays_while_the_server_does_not_answer(
     opened.route("**/api/v1/collections**", lambda route: route.abort())
     opened.route(COLLECTIONS, lambda route: route.abort())
     type_into(first, "still here")
-    opened.get_by_role("button", name=f"Move {noted.items[0].slide_id} down").click()
+    opened.get_by_role("button", name=f"Move {slide_ids(client, noted)[0]} down").click()
     names = opened.get_by_role("navigation", name="Collections")
     expect(names.get_by_role("alert")).to_contain_text("No response")
     expect(names.get_by_role("link", name="with notes")).to_be_visible()

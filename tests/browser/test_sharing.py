@@ -87,7 +87,7 @@ def test_a_collection_is_shared_with_a_colleague_and_left(
     assert accessibility_faults(colleague_page) == []
     colleague_page.get_by_role("button", name="Leave").click()
     expect(colleague_page.get_by_text("is no longer in your list")).to_be_visible()
-    assert own.get_collection(key).items[1].note == "seen"
+    assert list(own.list_collection_slides(key))[1].note == "seen"
     own.delete_collection(key)
 
 
@@ -170,4 +170,22 @@ def test_a_worklist_is_made_of_a_collection_by_one_click(opened: Page, own: Clie
     assert download.value.suggested_filename.endswith(".csv")
     table.get_by_role("link", name=A, exact=True).first.click()
     expect(opened.locator("[data-slide]").first).to_be_visible()
+    own.delete_collection(key)
+
+
+def test_lists_ask_for_no_slides_and_a_large_collection_is_shown_whole(opened: Page, own: Client) -> None:
+    ids = [*(f"gone-{number}" for number in range(1001)), A]
+    items = tuple(CollectionItem(archive="cohort", slide_id=one) for one in ids)
+    key = own.create_collection(CollectionContent(name="large", items=items)).collection_id
+    asked: list[str] = []
+    opened.on("request", lambda request: asked.append(request.url) if "/collections/" in request.url else None)
+    go(opened, "#/collections")
+    opened.reload()
+    link = opened.get_by_role("navigation", name="Collections").get_by_role("link", name="large")
+    expect(link).to_contain_text("1,002 slides")
+    assert asked == []
+    link.click()
+    for one in (ids[0], ids[-1]):
+        expect(opened.get_by_label(f"Note on {one}", exact=True)).to_be_visible()
+    assert [url.partition("?")[0].rpartition("/")[2] for url in asked] == [key, "slides", "slides"]
     own.delete_collection(key)

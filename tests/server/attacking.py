@@ -45,6 +45,7 @@ PLACES = (
     "/jobs/{}",
     "/jobs/{}/events",
     "/collections/{}",
+    "/collections/{}/slides",
     "/collections/{}/export",
     "/archives/cohort/slides/{}/annotations",
     "/archives/cohort/slides/{}/figure?x=0&y=0&width=100&height=100",

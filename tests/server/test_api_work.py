@@ -296,15 +296,18 @@ def test_judgements_are_kept_by_query_and_can_be_taken_back(client: Client, read
 def test_collections_notice_changes_by_others(client: Client, reader: Client) -> None:
     items = (CollectionItem(archive="cohort", slide_id=SLIDE, note="=1+1"),)
     made = client.create_collection(CollectionContent(name="for teaching", items=items))
+    (before,) = client.list_collection_slides(made.collection_id)
     more = (*items, CollectionItem(archive="cohort", slide_id="gone"))
     changed = client.replace_collection(
         made.collection_id, CollectionContent(name="teaching", items=more, version=made.version)
     )
-    assert (changed.version, changed.items[0].added) == (made.version + 1, made.items[0].added)
+    assert (made.slides, changed.slides, changed.version) == (1, 2, made.version + 1)
     with pytest.raises(ServerProblem) as caught:
         client.replace_collection(made.collection_id, CollectionContent(name="mine", version=made.version))
     assert status_of(caught) == 409
     assert client.get_collection(made.collection_id) == changed
+    first, second = client.list_collection_slides(made.collection_id)
+    assert (first, second.slide_id) == (before, "gone")
     assert (client.list_collections(), reader.list_collections()) == ((changed,), ())
     table = client.export_collection(made.collection_id)
     assert table.startswith(codecs.BOM_UTF8)

@@ -7,6 +7,7 @@ import pytest
 
 from histoseek.errors import InputError
 from histoseek.server.errors import Conflict, NotFound
+from histoseek.server.state.collection_shares import Share, Sharing
 from histoseek.server.state.collections import (
     MAX_COLLECTIONS,
     MAX_ITEMS,
@@ -36,7 +37,41 @@ def test_a_collection_is_kept_with_its_order(store: CollectionStore) -> None:
     assert found == made
     assert (found.name, found.version, ids(found.items)) == ("rare tumours", 1, ["b", "a"])
     assert found.items[0].note == "note on b"
-    assert store.list("ann") == (made,)
+    assert [(one.collection_id, one.name, one.slides) for one in store.list("ann")] == [
+        (made.collection_id, "rare tumours", 2)
+    ]
+    assert store.list("ann") == (store.get_head("ann", made.collection_id),)
+
+
+def test_items_come_in_pages_of_one_version(store: CollectionStore) -> None:
+    key = store.create("ann", "x", [A, B, C]).collection_id
+    first = store.read_items("ann", key, 2)
+    second = store.read_items("ann", key, 2, first.next)
+    assert (ids(first.items), ids(second.items), second.next) == (["a", "b"], ["c"], None)
+    assert store.read_items("ann", key, 3).next is None
+    assert (*first.items, *second.items) == store.get("ann", key).items
+    store.replace("ann", key, 1, "x", [C, B, A])
+    with pytest.raises(Conflict, match="first page"):
+        store.read_items("ann", key, 2, first.next)
+    assert ids(store.read_items("ann", key, 5).items) == ["c", "b", "a"]
+    for after in ("", "x", "1", "1.-1", "2.1; DROP"):
+        with pytest.raises(InputError):
+            store.read_items("ann", key, 2, after)
+    with pytest.raises(NotFound):
+        store.read_items("bob", key, 2)
+
+
+def test_lists_count_and_hold_no_slides(store: CollectionStore) -> None:
+    keys = [store.create("ann", name, items).collection_id for name, items in (("x", [A, B]), ("y", []))]
+    store.share("ann", keys[0], Sharing((Share("ben", "edit"),), "read"))
+    assert [(one.slides, one.sharing) for one in store.list("ann")] == [
+        (2, Sharing((Share("ben", "edit"),), "read")),
+        (0, Sharing()),
+    ]
+    assert [(one.slides, one.access, one.sharing) for one in store.list("ben")] == [(2, "edit", None)]
+    assert [(one.slides, one.access) for one in store.list("cleo")] == [(2, "read")]
+    store.leave("cleo", keys[0])
+    assert store.list("cleo") == ()
 
 
 def test_nobody_else_finds_it(store: CollectionStore) -> None:
@@ -125,7 +160,7 @@ def test_what_is_too_much_is_refused(store: CollectionStore, name: str, items: l
     key = store.create("ann", "fine", [B]).collection_id
     with pytest.raises(InputError):
         store.replace("ann", key, 1, name, items)
-    assert [ids(found.items) for found in store.list("ann")] == [["b"]]
+    assert [ids(store.get("ann", found.collection_id).items) for found in store.list("ann")] == [["b"]]
 
 
 def test_one_slide_id_of_two_archives_is_two_slides(store: CollectionStore) -> None:

@@ -160,7 +160,9 @@ def test_sharing_over_rest(client: Client, colleague: Client, reader: Client) ->
     (seen,) = colleague.list_collections()
     assert (seen.access, seen.owner, seen.sharing) == ("edit", client.get_session().name, None)
     content = CollectionContent(name="for teaching", items=(), version=seen.version)
-    assert colleague.replace_collection(made.collection_id, content).items == ()
+    assert [item.slide_id for item in colleague.list_collection_slides(made.collection_id)] == ["SIM-0000-00"]
+    assert colleague.replace_collection(made.collection_id, content).slides == 0
+    assert list(client.list_collection_slides(made.collection_id)) == []
     assert b"for teaching" not in colleague.export_collection(made.collection_id)
     with pytest.raises(ServerProblem) as caught:
         colleague.delete_collection(made.collection_id)

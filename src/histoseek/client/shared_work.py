@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 from urllib.parse import quote
 
 from histoseek.client.connection import Connection, make_archive_path
+from histoseek.rest.base import Page
 from histoseek.rest.saved_searches import NewsSeen, SavedSearch, SavedSearchContent, SavedSearchName, SearchNews
 from histoseek.rest.worklists import Worklist, WorklistInfo, WorklistRequest
-from histoseek.rest.workspace import Collection, CollectionContent, CollectionSharing
+from histoseek.rest.workspace import Collection, CollectionContent, CollectionSharing, CollectionSlide
 
 
 class SharedWork(Connection):
     """The part of a client that is about collections, saved searches and worklists."""
 
     def list_collections(self) -> tuple[Collection, ...]:
-        """Your collections, and those that others share with you."""
+        """Your collections, and those that others share with you, without their slides."""
         return self._get_all(Collection, "/collections")
 
     def get_collection(self, collection_id: str) -> Collection:
-        """A collection of yours, or one that is shared with you."""
+        """A collection of yours, or one that is shared with you, without its slides."""
         return self._get(Collection, _make_collection_path(collection_id))
+
+    def list_collection_slides(self, collection_id: str) -> Iterator[CollectionSlide]:
+        """The slides of a collection in their order, fetched page by page; all of one version, or ServerProblem."""
+        after: str | None = None
+        while True:
+            path = f"{_make_collection_path(collection_id)}/slides"
+            page = self._get(Page[CollectionSlide], path, after=after, limit=1000)
+            yield from page.items
+            after = page.next
+            if after is None:
+                return
 
     def create_collection(self, content: CollectionContent) -> Collection:
         """Create a collection."""

@@ -278,15 +278,16 @@ class CollectionSharing(Request):
 
 
 class Collection(Response):
-    """A named list of slides, private to its owner unless that shares it.
+    """A named list of slides, private to its owner unless that shares it; its slides come in pages.
 
-    access: what you may do with it; sharing: with whom it is shared, null unless it is yours.
+    slides: how many there are; access: what you may do with it; sharing: with whom it is shared, null unless it
+    is yours.
     """
 
     collection_id: str
     owner: str
     name: str
-    items: tuple[CollectionSlide, ...]
+    slides: int
     version: int
     created: datetime
     updated: datetime

@@ -9,6 +9,7 @@ import type {
   Collection,
   CollectionContent,
   CollectionSharing,
+  CollectionSlidePage,
   Completion,
   DifferentialRequest,
   DifferentialResponse,
@@ -207,6 +208,8 @@ export const collections = {
   change: (id: string, body: CollectionContent, leaving = false) =>
     request<Collection>("PUT", path`collections/${id}`, { body, leaving }),
   get: (id: string, signal?: Signal) => request<Collection>("GET", path`collections/${id}`, { signal }),
+  slides: (id: string, after: string | null) =>
+    request<CollectionSlidePage>("GET", path`collections/${id}/slides`, { parameters: { after, limit: 1000 } }),
   share: (id: string, body: CollectionSharing) => request<Collection>("PUT", path`collections/${id}/sharing`, { body }),
   leave: (id: string) => request<void>("DELETE", path`collections/${id}/membership`),
   remove: (id: string) => request<void>("DELETE", path`collections/${id}`),

@@ -88,6 +88,9 @@ export type WorklistRequest = Pick<api.WorklistRequest, "name" | "slides"> & Par
 
 export type WorklistSlide = NonNullable<api.WorklistRequest["slides"]>[number];
 
+/** Some slides of a collection. */
+export type CollectionSlidePage = api.PageCollectionSlide;
+
 /** What somebody may do with a collection that is shared. */
 export type SharedAccess = api.SharedWith["access"];
 

@@ -58,7 +58,7 @@ function Choices({ slideIds, onDone }: { slideIds: readonly string[]; onDone: ()
           }}
         >
           <span>{collection.name}</span>
-          <span class="faint">{words.count(collection.items.length)}</span>
+          <span class="faint">{words.count(collection.slides)}</span>
         </Button>
       ))}
       <NewCollection slideIds={slideIds} onDone={onDone} />

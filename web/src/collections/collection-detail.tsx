@@ -15,14 +15,14 @@ import { Menu } from "../ui/menu";
 import { ErrorPanel, Note } from "../ui/status";
 import { MakeWorklist } from "../worklists/make-worklist";
 import { CollectionSlide } from "./collection-slide";
-import { LONGEST_NAME, plainItem, withInserted, withMoved, withoutSlide } from "./edit";
+import { LONGEST_NAME, type OpenCollection, plainItem, withInserted, withMoved, withoutSlide } from "./edit";
 import { ShareDialog } from "./share-dialog";
 import { slideKey, slidesOfItems } from "./slides";
 import { changeCollection, deleteCollection, leaveCollection, waitForChanges } from "./store";
 
 const words = strings.collections;
 
-export function CollectionDetail({ collection }: { collection: Collection }): JSX.Element {
+export function CollectionDetail({ collection }: { collection: OpenCollection }): JSX.Element {
   const items = collection.items.map(plainItem);
   const places = items.map(({ archive, slide_id }) => ({ archive, slide_id, note: "" }));
   const { value: slides, error, reload } = useResource(places, slidesOfItems);
@@ -83,7 +83,7 @@ function useFocusAfterRemoval(list: { readonly current: HTMLElement | null }, co
   };
 }
 
-function Head({ collection }: { collection: Collection }): JSX.Element {
+function Head({ collection }: { collection: OpenCollection }): JSX.Element {
   const renaming = useSignal(false);
   const changed = new Date(collection.updated).toLocaleString();
   return (

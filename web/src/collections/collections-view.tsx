@@ -10,7 +10,7 @@ import { ErrorPanel, Note, Spinner } from "../ui/status";
 import { CollectionDetail } from "./collection-detail";
 import { NewCollectionForm } from "./new-collection-form";
 import { OrphanedNotes } from "./orphaned-notes";
-import { collectionList, collectionsNow, createCollection, noteCollection } from "./store";
+import { collectionList, collectionsNow, createCollection, isOpen, noteCollection, openCollection } from "./store";
 import "./collections.css";
 
 const words = strings.collections;
@@ -30,7 +30,12 @@ export function CollectionsView(): JSX.Element {
       </nav>
       <div class="collections-open">
         <OrphanedNotes />
-        {open && <CollectionDetail key={open.collection_id} collection={open} />}
+        {open &&
+          (isOpen(open) ? (
+            <CollectionDetail key={open.collection_id} collection={open} />
+          ) : (
+            <Opening id={open.collection_id} />
+          ))}
         {value && !open && route.value.collection && <Unlisted key={route.value.collection} />}
         {value && !open && !route.value.collection && <Note>{value.length ? words.choose : words.none}</Note>}
       </div>
@@ -50,10 +55,16 @@ function Unlisted(): JSX.Element {
   return error ? <ErrorPanel error={error} onRetry={reload} /> : <Spinner />;
 }
 
+/** A collection of the list whose slides are on their way. */
+function Opening({ id }: { id: string }): JSX.Element {
+  const { error, reload } = useResource(id, async (key) => openCollection(key));
+  return error ? <ErrorPanel error={error} onRetry={reload} /> : <Spinner />;
+}
+
 function Names({ listed }: { listed: readonly Collection[] }): JSX.Element {
   return (
     <ul>
-      {listed.map(({ collection_id, name, items, owner, access, sharing }) => (
+      {listed.map(({ collection_id, name, slides, owner, access, sharing }) => (
         <li key={collection_id}>
           <a
             href={hrefTo({ collection: collection_id })}
@@ -66,7 +77,7 @@ function Names({ listed }: { listed: readonly Collection[] }): JSX.Element {
                 <span class="collections-by">{words.shared}</span>
               )}
             </span>
-            <span class="faint">{words.count(items.length)}</span>
+            <span class="faint">{words.count(slides)}</span>
           </a>
         </li>
       ))}

@@ -40,6 +40,7 @@ it("sends the version that was changed", () => {
     owner: "ann",
     name: "n",
     items,
+    slides: 3,
     version: 4,
     ...times,
     access: "own",

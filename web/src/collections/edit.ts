@@ -1,4 +1,9 @@
-import type { Collection, CollectionContent, CollectionItem } from "../api/types";
+import type { Collection, CollectionContent, CollectionItem, CollectionSlide } from "../api/types";
+
+/** A collection with its slides. */
+export interface OpenCollection extends Collection {
+  readonly items: readonly CollectionSlide[];
+}
 
 type Items = readonly CollectionItem[];
 type Named = Pick<CollectionItem, "archive" | "slide_id">;
@@ -13,7 +18,7 @@ export function plainItem({ archive, slide_id, note }: CollectionItem): Collecti
 }
 
 /** What to send so that a collection holds other items or has another name. */
-export function contentOf(collection: Collection, changes: Partial<Pick<CollectionContent, "name" | "items">>) {
+export function contentOf(collection: OpenCollection, changes: Partial<Pick<CollectionContent, "name" | "items">>) {
   const { name, items, version } = collection;
   return { name, items: items.map(plainItem), version, ...changes } satisfies CollectionContent;
 }

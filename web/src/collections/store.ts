@@ -1,13 +1,25 @@
 /** The collections of whoever asks, and changes to them, one after the other. */
-import { effect, signal } from "@preact/signals";
+import { effect, signal, untracked } from "@preact/signals";
 import { collections } from "../api/endpoints";
 import { type ApiError, asApiError } from "../api/error";
-import type { Collection, CollectionContent, CollectionItem, CollectionSharing } from "../api/types";
+import type {
+  Collection,
+  CollectionContent,
+  CollectionItem,
+  CollectionSharing,
+  CollectionSlide,
+  CollectionSlidePage,
+} from "../api/types";
 import { resource } from "../state/resource";
 import { currentSession } from "../state/session";
 import { toast } from "../state/toasts";
 import { strings } from "../strings";
-import { contentOf, plainItem, withSlides } from "./edit";
+import { contentOf, type OpenCollection, plainItem, withSlides } from "./edit";
+
+/** items: its slides, null until they were asked for. */
+export interface KnownCollection extends Collection {
+  readonly items: readonly CollectionSlide[] | null;
+}
 
 const words = strings.collections;
 const CONFLICT = 409;
@@ -23,16 +35,70 @@ export const collectionList = resource(
 );
 
 /** The collections as they are now, with the changes made here; null until they are known. */
-export const collectionsNow = signal<readonly Collection[] | null>(null);
-
+export const collectionsNow = signal<readonly KnownCollection[] | null>(null);
 effect(() => {
   // Without an answer what was known stays on the page.
   const { value } = collectionList.state.value;
-  if (value) collectionsNow.value = value;
+  if (value) untracked(() => takeList(value));
 });
 
+/** Take what the server lists; slides that were shown stay until those of the new version have come. */
+function takeList(listed: readonly Collection[]): void {
+  const known = new Map((collectionsNow.peek() ?? []).map((one) => [one.collection_id, one]));
+  const stale = listed.filter(({ collection_id, version }) => {
+    const before = known.get(collection_id);
+    return before?.items && before.version !== version;
+  });
+  collectionsNow.value = listed.map((head) => {
+    const before = known.get(head.collection_id);
+    if (stale.includes(head) && before) return before;
+    return { ...head, items: before?.items ?? null };
+  });
+  for (const { collection_id } of stale)
+    reloadCollection(collection_id).catch((thrown) => showError(asApiError(thrown)));
+}
+
+/** Ask for a collection with its slides as it is on the server; null where it is there no more. */
+async function reloadCollection(collectionId: string): Promise<OpenCollection | null> {
+  try {
+    return putKnown(await collections.get(collectionId), await slidesOf(collectionId));
+  } catch (thrown) {
+    if (asApiError(thrown).status !== NOT_FOUND) throw thrown;
+    collectionsNow.value = (collectionsNow.peek() ?? []).filter((one) => one.collection_id !== collectionId);
+    return null;
+  }
+}
+
+/** A collection with its slides, those that are known or else the server's; null where there is none. */
+export function openCollection(collectionId: string): Promise<OpenCollection | null> | OpenCollection | null {
+  const known = knownCollection(collectionId);
+  return known && isOpen(known) ? known : known && reloadCollection(collectionId);
+}
+
+export function isOpen(collection: KnownCollection): collection is OpenCollection {
+  return collection.items !== null;
+}
+
+/** All slides of a collection, of one version. */
+async function slidesOf(collectionId: string): Promise<readonly CollectionSlide[]> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      const items: CollectionSlide[] = [];
+      let after: string | null = null;
+      do {
+        const page: CollectionSlidePage = await collections.slides(collectionId, after);
+        items.push(...page.items);
+        after = page.next ?? null;
+      } while (after !== null);
+      return items;
+    } catch (thrown) {
+      if (asApiError(thrown).status !== CONFLICT || tries === MOST_TRIES) throw thrown;
+    }
+  }
+}
+
 /** What a change makes of the items, or the name, that a collection has when its turn comes; null: nothing is to do. */
-export type Change = (collection: Collection) => Partial<Pick<CollectionContent, "name" | "items">> | null;
+export type Change = (collection: OpenCollection) => Partial<Pick<CollectionContent, "name" | "items">> | null;
 
 let last: Promise<unknown> = Promise.resolve();
 
@@ -46,14 +112,14 @@ export async function createCollection(name: string, items: CollectionItem[] = [
 /** Put a collection on the list of this page. */
 export function noteCollection(collection: Collection): void {
   const others = (collectionsNow.peek() ?? []).filter((one) => one.collection_id !== collection.collection_id);
-  collectionsNow.value = [...others, collection];
+  collectionsNow.value = [...others, { ...collection, items: null }];
 }
 
 /**
  * Change a collection, after the changes before: each starts with what the one before left, and with what somebody
  * else made of the collection in the meantime. Null, with a toast, when the server refused.
  */
-export function changeCollection(collectionId: string, change: Change): Promise<Collection | null> {
+export function changeCollection(collectionId: string, change: Change): Promise<OpenCollection | null> {
   return withErrorToast(() => tryChange(collectionId, change));
 }
 
@@ -61,7 +127,7 @@ export function changeCollection(collectionId: string, change: Change): Promise<
  * The same, but throws ApiError when the server refused; null when there is no such collection. leaving: the page may
  * be closed before the answer comes.
  */
-export function tryChange(collectionId: string, change: Change, leaving = false): Promise<Collection | null> {
+export function tryChange(collectionId: string, change: Change, leaving = false): Promise<OpenCollection | null> {
   const turn = last.then(() => applyChange(collectionId, change, leaving));
   last = turn.catch(() => undefined);
   return turn;
@@ -73,8 +139,10 @@ export async function waitForChanges(): Promise<void> {
 }
 
 /** Delete a collection, with the offer to undo that. */
-export async function deleteCollection({ collection_id, name, items }: Collection): Promise<void> {
+export async function deleteCollection({ collection_id, name }: Collection): Promise<void> {
   await last;
+  const items = (await withErrorToast(async () => openCollection(collection_id)))?.items;
+  if (!items) return;
   const deleted = await withErrorToast(() => collections.remove(collection_id).then(() => true));
   if (!deleted) return;
   collectionsNow.value = (collectionsNow.peek() ?? []).filter((one) => one.collection_id !== collection_id);
@@ -86,7 +154,12 @@ export async function deleteCollection({ collection_id, name, items }: Collectio
 export async function shareCollection(collectionId: string, sharing: CollectionSharing): Promise<boolean> {
   await last;
   const shared = await withErrorToast(() => collections.share(collectionId, sharing));
-  if (shared) replaceKnown(shared);
+  if (shared) {
+    const items = knownCollection(collectionId)?.items ?? null;
+    collectionsNow.value = (collectionsNow.peek() ?? []).map((one) =>
+      one.collection_id === collectionId ? { ...shared, items } : one,
+    );
+  }
   return shared !== null;
 }
 
@@ -102,40 +175,44 @@ export async function leaveCollection({ collection_id, name }: Collection): Prom
 /** Put slides of an archive into a collection. */
 export async function addSlides(collection: Collection, archive: string, slideIds: readonly string[]): Promise<void> {
   const slides = slideIds.map((slide_id) => ({ archive, slide_id }));
-  const added = withSlides(collection.items.map(plainItem), slides).length - collection.items.length;
-  if (added === 0) {
-    toast(words.allThere(collection.name));
-    return;
-  }
-  const changed = await changeCollection(collection.collection_id, ({ items }) => ({
-    items: withSlides(items.map(plainItem), slides),
-  }));
-  if (changed) toast(words.added(added, collection.name));
+  let added = 0;
+  const changed = await changeCollection(collection.collection_id, ({ items }) => {
+    const more = withSlides(items.map(plainItem), slides);
+    added = more.length - items.length;
+    return added ? { items: more } : null;
+  });
+  if (changed) toast(added ? words.added(added, collection.name) : words.allThere(collection.name));
 }
 
-async function applyChange(collectionId: string, change: Change, leaving: boolean): Promise<Collection | null> {
+async function applyChange(collectionId: string, change: Change, leaving: boolean): Promise<OpenCollection | null> {
   for (let tries = 1; ; tries += 1) {
-    const collection = knownCollection(collectionId);
+    const found = openCollection(collectionId);
+    // Whoever leaves the page waits for nothing that is known.
+    const collection = found instanceof Promise ? await found : found;
     const changes = collection && change(collection);
     if (!collection || !changes) return collection;
     try {
       const changed = await collections.change(collectionId, contentOf(collection, changes), leaving);
-      replaceKnown(changed);
-      return changed;
+      // The server may have taken names of persons out of notes.
+      return putKnown(changed, await slidesOf(collectionId));
     } catch (thrown) {
       if (!CHANGED_ELSEWHERE.has(asApiError(thrown).status) || tries === MOST_TRIES) throw thrown;
-      collectionsNow.value = await collections.list();
+      await reloadCollection(collectionId);
     }
   }
 }
 
-function replaceKnown(changed: Collection): void {
+function putKnown(head: Collection, items: readonly CollectionSlide[]): OpenCollection {
+  const before = knownCollection(head.collection_id);
+  if (before && isOpen(before) && before.version > head.version) return before;
+  const open = { ...head, items };
   collectionsNow.value = (collectionsNow.peek() ?? []).map((one) =>
-    one.collection_id === changed.collection_id ? changed : one,
+    one.collection_id === open.collection_id ? open : one,
   );
+  return open;
 }
 
-function knownCollection(collectionId: string): Collection | null {
+function knownCollection(collectionId: string): KnownCollection | null {
   return collectionsNow.peek()?.find((one) => one.collection_id === collectionId) ?? null;
 }
 

@@ -16,7 +16,7 @@ import {
   withTyped,
 } from "./drafts";
 import { plainItem, sameSlide } from "./edit";
-import { collectionsNow, tryChange } from "./store";
+import { collectionsNow, type KnownCollection, tryChange } from "./store";
 
 /** Notes that differ from what is known to be saved. */
 export const unsavedNotes = signal<Drafts>([]);
@@ -42,13 +42,21 @@ export function overwriteNote(place: NotePlace, theirs: string): Promise<void> {
 /** Typed notes of slides, or collections, that are there no more. */
 export function orphanedNotes(): Drafts {
   if (!collectionsNow.value) return [];
-  return unsavedNotes.value.filter((draft) => savedNoteAt(draft) === null);
+  return unsavedNotes.value.filter((draft) => isKnown(draft) && savedNoteAt(draft) === null);
+}
+
+/** Whether it is known what the collection of a place has, or that there is none. */
+function isKnown(place: NotePlace): boolean {
+  return collectionAt(place)?.items !== null;
+}
+
+function collectionAt(place: NotePlace): KnownCollection | undefined {
+  return collectionsNow.value?.find(({ collection_id }) => collection_id === place.collectionId);
 }
 
 /** The note that a collection has at a place; null: it has no such slide. */
 function savedNoteAt(place: NotePlace): string | null {
-  const collection = collectionsNow.value?.find(({ collection_id }) => collection_id === place.collectionId);
-  const item = collection?.items.find((one) => sameSlide(one, place));
+  const item = collectionAt(place)?.items?.find((one) => sameSlide(one, place));
   return item ? (item.note ?? "") : null;
 }
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Query, Response
 
 from histoseek.errors import UnknownSlide
-from histoseek.rest.workspace import Collection, CollectionContent, CollectionSharing
+from histoseek.rest.base import Page
+from histoseek.rest.workspace import Collection, CollectionContent, CollectionSharing, CollectionSlide
 from histoseek.server.context import Context
 from histoseek.server.errors import NotFound
 from histoseek.server.http.dependencies import InContext, Reader
 from histoseek.server.http.downloads import TABLE_FILES, TableFormat, respond_with_table
 from histoseek.server.state.collection_shares import Share, Sharing
-from histoseek.server.state.collections import Item, NewItem, StoredCollection
+from histoseek.server.state.collections import CollectionHead, Item, NewItem
 from histoseek.tables import Cell
 
 router = APIRouter(prefix="/collections", tags=["collections"])
@@ -37,7 +38,21 @@ def create_collection(context: InContext, caller: Reader, content: CollectionCon
 @router.get("/{collection_id}")
 def get_collection(context: InContext, caller: Reader, collection_id: CollectionId) -> Collection:
     """One collection."""
-    return _to_collection(context.collections.get(caller.name, collection_id))
+    return _to_collection(context.collections.get_head(caller.name, collection_id))
+
+
+@router.get("/{collection_id}/slides")
+def list_collection_slides(
+    context: InContext,
+    caller: Reader,
+    collection_id: CollectionId,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    after: Annotated[str | None, Query(max_length=40, description="`next` of the previous page.")] = None,
+) -> Page[CollectionSlide]:
+    """Slides of a collection in their order, page by page; a conflict if it was changed since the first page."""
+    return Page[CollectionSlide].model_validate(
+        context.collections.read_items(caller.name, collection_id, limit, after)
+    )
 
 
 @router.put("/{collection_id}")
@@ -88,7 +103,7 @@ def _to_items(content: CollectionContent) -> list[NewItem]:
     return [NewItem(item.archive, item.slide_id, item.note) for item in content.items]
 
 
-def _to_collection(stored: StoredCollection) -> Collection:
+def _to_collection(stored: CollectionHead) -> Collection:
     return Collection.model_validate(stored)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from histoseek.errors import InputError
 from histoseek.server.state.database import State
-from histoseek.server.state.engine import Transaction
+from histoseek.server.state.engine import Row, Transaction
 
 Access = Literal["own", "edit", "read"]
 """What a caller may do with a collection."""
@@ -48,12 +50,28 @@ def settle_access(is_owner: bool, named: str | None, general: str | None) -> Acc
     return "edit" if "edit" in given else "read" if "read" in given else None
 
 
-def read_sharings(state: State, collection_id: str) -> Sharing:
+def read_sharing(state: State, collection_id: str) -> Sharing:
     """With whom a collection is shared, by name."""
-    rows = state.read(
-        "SELECT grantee, access FROM collection_shares WHERE collection_id = ? AND access <> ? ORDER BY grantee",
-        (collection_id, LEFT),
+    return _parse_sharing(
+        state.read(
+            "SELECT grantee, access FROM collection_shares WHERE collection_id = ? AND access <> ? ORDER BY grantee",
+            (collection_id, LEFT),
+        )
     )
+
+
+def list_sharings(state: State, owner: str) -> dict[str, Sharing]:
+    """With whom each collection of an owner is shared; nothing of those that are not."""
+    rows = state.read(
+        "SELECT collection_id, grantee, access FROM collection_shares WHERE access <> ? AND collection_id IN"
+        " (SELECT collection_id FROM collections WHERE owner = ?) ORDER BY collection_id, grantee",
+        (LEFT, owner),
+    )
+    grouped = itertools.groupby(rows, key=lambda row: str(row["collection_id"]))
+    return {collection_id: _parse_sharing(list(shares)) for collection_id, shares in grouped}
+
+
+def _parse_sharing(rows: Sequence[Row]) -> Sharing:
     people = tuple(Share(row["grantee"], row["access"]) for row in rows if row["grantee"] != EVERYBODY)
     return Sharing(people, next((row["access"] for row in rows if row["grantee"] == EVERYBODY), None))
 

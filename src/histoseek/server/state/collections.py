@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from collections.abc import Mapping, Sequence
@@ -18,8 +19,9 @@ from histoseek.server.state.collection_shares import (
     Access,
     Sharing,
     leave,
+    list_sharings,
     put_sharing,
-    read_sharings,
+    read_sharing,
     settle_access,
 )
 from histoseek.server.state.database import State
@@ -31,6 +33,18 @@ MAX_NAME_LENGTH = 200
 MAX_NOTE_LENGTH = 2000
 MAX_SHARED_LISTED = 200
 """Collections of others that are listed, those changed last."""
+
+_CURSOR = re.compile(r"([0-9]{1,15})\.([0-9]{1,15})")
+"""The version of a collection and a place in it."""
+
+_HEADS = (
+    "SELECT c.*, own.access AS named, general.access AS general,"
+    " (SELECT count(*) FROM collection_items AS i WHERE i.collection_id = c.collection_id) AS slides"
+    " FROM collections AS c"
+    " LEFT JOIN collection_shares AS own ON own.collection_id = c.collection_id AND own.grantee = ?1"
+    " LEFT JOIN collection_shares AS general ON general.collection_id = c.collection_id AND general.grantee = ?2"
+)
+"""Collections without their items; ?1: the caller, ?2: EVERYBODY."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,22 +67,37 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredCollection:
-    """A collection as one caller sees it, with its items in their order.
+class CollectionHead:
+    """A collection as one caller sees it, without its items.
 
-    version: goes up with each change of name or items; access: what the caller may do; sharing: with whom it is shared,
-    None unless the caller owns it.
+    slides: how many are in it; version: goes up with each change of name or items; access: what the caller may do;
+    sharing: with whom it is shared, None unless the caller owns it.
     """
 
     collection_id: str
     owner: str
     name: str
-    items: tuple[Item, ...]
+    slides: int
     version: int
     created: datetime
     updated: datetime
-    access: Access = "own"
-    sharing: Sharing | None = None
+    access: Access
+    sharing: Sharing | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCollection(CollectionHead):
+    """A collection with its items in their order."""
+
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ItemPage:
+    """Some items of a collection in their order; next: where the next page begins, None at the end."""
+
+    items: tuple[Item, ...]
+    next: str | None
 
 
 class CollectionStore:
@@ -79,23 +108,52 @@ class CollectionStore:
         self._state = state
         self._clock = clock
 
-    def list(self, caller: str) -> tuple[StoredCollection, ...]:
+    def list(self, caller: str) -> tuple[CollectionHead, ...]:
         """All collections of a caller, the oldest first, then those that others share and the caller did not leave."""
-        own = self._state.read(
-            "SELECT collection_id FROM collections WHERE owner = ? ORDER BY created, collection_id", (caller,)
-        )
+        own = self._state.read(f"{_HEADS} WHERE c.owner = ?1 ORDER BY c.created, c.collection_id", (caller, EVERYBODY))
         shared = self._state.read(
-            "SELECT collection_id FROM collections AS c WHERE owner <> ?1 AND collection_id IN"
-            " (SELECT collection_id FROM collection_shares WHERE grantee IN (?1, ?2)) AND NOT EXISTS"
-            " (SELECT 1 FROM collection_shares AS s WHERE s.collection_id = c.collection_id AND s.grantee = ?1"
-            " AND s.access = ?3) ORDER BY updated DESC, collection_id LIMIT ?4",
+            f"{_HEADS} WHERE c.owner <> ?1 AND c.collection_id IN"
+            " (SELECT collection_id FROM collection_shares WHERE grantee IN (?1, ?2))"
+            " AND coalesce(own.access, '') <> ?3 ORDER BY c.updated DESC, c.collection_id LIMIT ?4",
             (caller, EVERYBODY, LEFT, MAX_SHARED_LISTED),
         )
-        found = (self._find(caller, row["collection_id"]) for row in (*own, *shared))
-        return tuple(collection for collection in found if collection is not None)
+        sharings = list_sharings(self._state, caller)
+        found = (_parse_head(caller, row, sharings.get(row["collection_id"], Sharing())) for row in (*own, *shared))
+        return tuple(head for head in found if head is not None)
+
+    def get_head(self, caller: str, collection_id: str) -> CollectionHead:
+        """One collection without its items; raises NotFound as `get` does."""
+        rows = self._state.read(f"{_HEADS} WHERE c.collection_id = ?3", (caller, EVERYBODY, collection_id))
+        is_own = bool(rows) and rows[0]["owner"] == caller
+        sharing = read_sharing(self._state, collection_id) if is_own else Sharing()
+        head = _parse_head(caller, rows[0], sharing) if rows else None
+        if head is None:
+            raise _make_not_found()
+        return head
+
+    def read_items(self, caller: str, collection_id: str, limit: int, after: str | None = None) -> ItemPage:
+        """A page of a collection's items, in their order; after: `next` of the page before.
+
+        All pages are of one version: raises Conflict when the collection was changed since the first, NotFound.
+        """
+        head = self.get_head(caller, collection_id)
+        version, place = (head.version, 0) if after is None else _parse_place(after)
+        rows = self._state.read(
+            "SELECT c.version, i.* FROM collections AS c LEFT JOIN collection_items AS i"
+            " ON i.collection_id = c.collection_id AND i.place >= ?2 WHERE c.collection_id = ?1"
+            " ORDER BY i.place LIMIT ?3",
+            (collection_id, place, limit + 1),
+        )
+        if not rows:
+            raise _make_not_found()
+        now = rows[0]["version"]
+        if after is not None and now != version:
+            raise _make_conflict("Read it from its first page")
+        items = _parse_items(rows)
+        return ItemPage(items[:limit], f"{now}.{rows[limit]['place']}" if len(items) > limit else None)
 
     def get(self, caller: str, collection_id: str) -> StoredCollection:
-        """One collection; raises NotFound, also for another's that is not shared with the caller."""
+        """One collection with its items; raises NotFound, also for another's that is not shared with the caller."""
         collection = self._find(caller, collection_id)
         if collection is None:
             raise _make_not_found()
@@ -208,8 +266,9 @@ class CollectionStore:
         access = settle_access(head["owner"] == caller, head["named"], head["general"])
         if access is None:
             return None
-        sharing = read_sharings(self._state, collection_id) if access == "own" else None
-        return replace(_parse_collection(rows), access=access, sharing=sharing)
+        sharing = read_sharing(self._state, collection_id) if access == "own" else None
+        items = _parse_items(rows)
+        return StoredCollection(*_parse_facts(head, len(items)), access, sharing, items)
 
 
 def _advance_version(connection: Transaction, collection_id: str, version: int) -> None:
@@ -217,7 +276,7 @@ def _advance_version(connection: Transaction, collection_id: str, version: int) 
     if row is None:
         raise _make_not_found()
     if row["version"] != version:
-        raise Conflict("collection", "it was changed in the meantime", "Load it again, and repeat your change")
+        raise _make_conflict("Load it again, and repeat your change")
     connection.execute("UPDATE collections SET version = version + 1 WHERE collection_id = ?", (collection_id,))
 
 
@@ -252,17 +311,33 @@ def _read_times_added(connection: Transaction, collection_id: str) -> dict[tuple
     return {(row["archive"], row["slide_id"]): row["added"] for row in rows.fetchall()}
 
 
-def _parse_collection(rows: Sequence[Row]) -> StoredCollection:
-    head = rows[0]
-    items = (
+def _parse_items(rows: Sequence[Row]) -> tuple[Item, ...]:
+    return tuple(
         Item(row["archive"], row["slide_id"], row["note"], to_datetime(row["added"]))
         for row in rows
         if row["slide_id"] is not None
     )
-    created, updated = to_datetime(head["created"]), to_datetime(head["updated"])
-    return StoredCollection(
-        head["collection_id"], head["owner"], head["name"], tuple(items), head["version"], created, updated
-    )
+
+
+def _parse_facts(row: Row, slides: int) -> tuple[str, str, str, int, int, datetime, datetime]:
+    """What a head begins with."""
+    created, updated = to_datetime(row["created"]), to_datetime(row["updated"])
+    return row["collection_id"], row["owner"], row["name"], slides, row["version"], created, updated
+
+
+def _parse_head(caller: str, row: Row, sharing: Sharing) -> CollectionHead | None:
+    access = settle_access(row["owner"] == caller, row["named"], row["general"])
+    if access is None:
+        return None
+    return CollectionHead(*_parse_facts(row, row["slides"]), access, sharing if access == "own" else None)
+
+
+def _parse_place(after: str) -> tuple[int, int]:
+    """The version and the place of a cursor; raises InputError."""
+    found = _CURSOR.fullmatch(after)
+    if found is None:
+        raise InputError("after", "is no cursor of a collection", "Give `next` of the page before")
+    return int(found[1]), int(found[2])
 
 
 def _check_content(name: str, items: Sequence[NewItem]) -> None:
@@ -283,6 +358,10 @@ def _remove_identifiers(
     new = {item: item.note != present.get((item.archive, item.slide_id)) for item in items}
     clean = clean_texts([name, *(item.note for item, is_new in new.items() if is_new)], "collection")
     return clean[name], [replace(item, note=clean[item.note]) if is_new else item for item, is_new in new.items()]
+
+
+def _make_conflict(advice: str) -> Conflict:
+    return Conflict("collection", "it was changed in the meantime", advice)
 
 
 def _make_not_found() -> NotFound:
