@@ -34,7 +34,7 @@ export function AnnotationLayer(props: AnnotationLayerProps): JSX.Element | null
   const view = slide.view.value;
   const chosen = annotations.find(({ id }) => id === selected) ?? null;
   const [edited, setEdited] = useState<Geometry | null>(null);
-  useEffect(() => setEdited(null), [chosen]);
+  useEffect(() => setEdited(null), [selected]);
   if (!view) return null;
   const shapeOf = (one: AnnotationFeature): Geometry => (one === chosen && edited) || one.geometry;
   const isEditable = chosen?.properties.histoseek.is_mine && !chosen.properties.isLocked;
@@ -62,7 +62,10 @@ export function AnnotationLayer(props: AnnotationLayerProps): JSX.Element | null
           slide={slide}
           geometry={shapeOf(chosen)}
           onMove={setEdited}
-          onEnd={(geometry) => props.onReshape(chosen, geometry)}
+          onEnd={(geometry) => {
+            setEdited(null);
+            props.onReshape(chosen, geometry);
+          }}
         />
       )}
     </div>
@@ -184,7 +187,7 @@ interface HandleProps {
 }
 
 function Handle({ view, at, isMiddle = false, label, shapeAt, onMove, onEnd }: HandleProps): JSX.Element {
-  const [isHeld, setIsHeld] = useState(false);
+  const [held, setHeld] = useState<number | null>(null);
   const [moved, setMoved] = useState<Geometry | null>(null);
   const { x, y } = toScreen(view, at);
   const move = (to: Point): void => {
@@ -193,7 +196,7 @@ function Handle({ view, at, isMiddle = false, label, shapeAt, onMove, onEnd }: H
     onMove(geometry);
   };
   const end = (): void => {
-    setIsHeld(false);
+    setHeld(null);
     if (moved) onEnd(moved);
     setMoved(null);
   };
@@ -205,12 +208,16 @@ function Handle({ view, at, isMiddle = false, label, shapeAt, onMove, onEnd }: H
       aria-label={label}
       title={label}
       onPointerDown={(event) => {
+        if (event.button !== 0 || !event.isPrimary) return;
         event.currentTarget.setPointerCapture(event.pointerId);
-        setIsHeld(true);
+        setHeld(event.pointerId);
       }}
-      onPointerMove={(event) => isHeld && move(toSlide(view, pointIn(event.currentTarget.parentElement, event)))}
+      onPointerMove={(event) => {
+        if (held === event.pointerId) move(toSlide(view, pointIn(event.currentTarget.parentElement, event)));
+      }}
       onPointerUp={end}
       onPointerCancel={end}
+      onBlur={() => held === null && end()}
       onKeyDown={(event) => {
         const arrow = ARROWS[event.key];
         if (!arrow) return;
@@ -219,7 +226,7 @@ function Handle({ view, at, isMiddle = false, label, shapeAt, onMove, onEnd }: H
         event.preventDefault();
         event.stopPropagation();
       }}
-      onKeyUp={end}
+      onKeyUp={({ key }) => key in ARROWS && end()}
     />
   );
 }

@@ -1,5 +1,5 @@
 import type { JSX } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 import { annotations as api, type Picture } from "../api/endpoints";
 import type { AnnotationFeature } from "../api/types";
 import { downloadFrom } from "../export/download";
@@ -114,9 +114,13 @@ interface AnnotationFormProps {
 }
 
 function AnnotationForm({ annotation, annotations, onDone }: AnnotationFormProps): JSX.Element {
-  const [facts, setFacts] = useState<Facts>(() => factsOf(annotation));
-  useEffect(() => setFacts(factsOf(annotation)), [annotation.properties.histoseek.version]);
-  const change = (part: Partial<Facts>): void => setFacts({ ...facts, ...part });
+  // What was typed and is not saved: it stays while the shape is changed, or comes anew.
+  const [typed, setTyped] = useState<Partial<Facts>>({});
+  const facts = { ...factsOf(annotation), ...typed };
+  const change = (part: Partial<Facts>): void => setTyped({ ...typed, ...part });
+  const save = async (): Promise<void> => {
+    if (await annotations.change(annotation, { facts })) setTyped((now) => (now === typed ? {} : now));
+  };
   const remove = (): void => {
     onDone(null);
     void annotations.remove(annotation);
@@ -128,7 +132,7 @@ function AnnotationForm({ annotation, annotations, onDone }: AnnotationFormProps
       class="annotations-form"
       onSubmit={(event) => {
         event.preventDefault();
-        void annotations.change(annotation, annotation.geometry, facts);
+        void save();
       }}
     >
       <div class="annotations-class">

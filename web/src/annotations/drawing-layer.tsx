@@ -1,5 +1,6 @@
 import type { JSX } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useEscape } from "../state/shortcuts";
 import { strings } from "../strings";
 import type { SlideHandle } from "../viewer/handle";
 import { ARROWS, pointIn } from "../viewer/input";
@@ -17,6 +18,8 @@ export interface DrawingLayerProps {
   readonly tool: Tool;
   /** A line that was measured and not kept. */
   readonly measured: Geometry | null;
+  /** The first point of something was set. */
+  readonly onBegin: () => void;
   readonly onDone: (geometry: Geometry) => void;
   readonly onEnd: () => void;
 }
@@ -27,7 +30,7 @@ export function DrawingLayer(props: DrawingLayerProps): JSX.Element | null {
   const layer = useRef<HTMLDivElement>(null);
   const { points, cursor, ...handlers } = useDraft(props);
   const view = slide.view.value;
-  useLayoutEffect(() => layer.current?.focus(), [tool]);
+  useLayoutEffect(() => holdFocus(layer.current, slide), []);
   if (!view) return null;
   const kept = measured && !points.length ? (pathsOf(measured)[0] ?? []) : [];
   const line = points.length ? draftLine(tool, points, cursor) : kept;
@@ -60,28 +63,31 @@ export function DrawingLayer(props: DrawingLayerProps): JSX.Element | null {
 
 type Handlers = Pick<
   JSX.IntrinsicElements["div"],
-  "onPointerDown" | "onPointerMove" | "onPointerUp" | "onPointerCancel" | "onKeyDown" | "onWheel"
+  "onPointerDown" | "onPointerMove" | "onPointerUp" | "onPointerCancel" | "onKeyDown"
 >;
 
 /** The points that were set, where the pointer or the cross of the keys is, and what sets more. */
-function useDraft({ slide, tool, onDone, onEnd }: DrawingLayerProps): Handlers & {
+function useDraft({ slide, tool, onBegin, onDone, onEnd }: DrawingLayerProps): Handlers & {
   points: readonly Point[];
   cursor: Point | null;
 } {
   const [points, setPoints] = useState<readonly Point[]>([]);
   const [cursor, setCursor] = useState<Point | null>(null);
-  const [isDown, setIsDown] = useState(false);
+  // The pointer that is down: another finger neither draws nor ends.
+  const [down, setDown] = useState<number | null>(null);
   const isDragged = DRAGGED.includes(tool);
   const take = ({ points: next, done }: Step): void => {
+    if (!points.length) onBegin();
     setPoints(next);
     if (done) onDone(done);
   };
   const placeOf = (event: PointerEvent & { currentTarget: EventTarget | null }, view: View): Point =>
     onSlide(toSlide(view, pointIn(event.currentTarget, event)), slide.source.image);
   const drop = (): void => {
-    setIsDown(false);
+    setDown(null);
     setPoints([]);
   };
+  useEscape(true, strings.annotations.endDrawing, () => (points.length ? drop() : onEnd()));
   return {
     points,
     cursor,
@@ -90,41 +96,33 @@ function useDraft({ slide, tool, onDone, onEnd }: DrawingLayerProps): Handlers &
       if (!view || event.button !== 0 || !event.isPrimary) return;
       event.currentTarget.setPointerCapture(event.pointerId);
       const place = placeOf(event, view);
-      setIsDown(true);
+      setDown(event.pointerId);
       setCursor(place);
       if (isDragged) setPoints([place]);
       else take(setPoint(tool, points, place, NEAR_PX * view.scale));
     },
     onPointerMove: (event) => {
       const view = slide.view.peek();
-      if (!view) return;
+      if (!view || (down ?? event.pointerId) !== event.pointerId) return;
       const place = placeOf(event, view);
       setCursor(place);
-      if (tool === "pencil" && isDown && isFar(points.at(-1), place, PENCIL_STEP_PX * view.scale)) {
+      if (tool === "pencil" && down !== null && isFar(points.at(-1), place, PENCIL_STEP_PX * view.scale)) {
         setPoints([...points, place]);
       }
     },
-    onPointerUp: () => {
-      if (!isDown) return;
-      setIsDown(false);
+    onPointerUp: ({ pointerId }) => {
+      if (down !== pointerId) return;
+      setDown(null);
       if (!isDragged) return;
       take(finish(tool, tool === "rectangle" && cursor ? [...points, cursor] : points));
       setPoints([]);
     },
-    onPointerCancel: drop,
-    onWheel: (event) => {
-      // The slide below zooms, as it does while nothing is drawn.
-      slide.canvas()?.dispatchEvent(new WheelEvent("wheel", event));
-      event.preventDefault();
-    },
+    onPointerCancel: ({ pointerId }) => down === pointerId && drop(),
     onKeyDown: (event) => {
       const view = slide.view.peek();
       const arrow = ARROWS[event.key];
       if (!view) return;
-      if (event.key === "Escape") {
-        if (points.length) setPoints([]);
-        else onEnd();
-      } else if (event.key === "Backspace") setPoints(points.slice(0, -1));
+      if (event.key === "Backspace") setPoints(points.slice(0, -1));
       else if (event.key === "Enter") {
         const place = cursor ?? view.centre;
         setCursor(place);
@@ -138,6 +136,14 @@ function useDraft({ slide, tool, onDone, onEnd }: DrawingLayerProps): Handlers &
       event.preventDefault();
       event.stopPropagation();
     },
+  };
+}
+
+/** Focus a layer; the answer gives the focus to the slide, unless it went elsewhere. */
+function holdFocus(layer: HTMLElement | null, slide: SlideHandle): () => void {
+  layer?.focus();
+  return () => {
+    if (layer?.contains(document.activeElement)) slide.focus();
   };
 }
 

@@ -3,7 +3,8 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { Picture } from "../api/endpoints";
 import type { AnnotationFeature } from "../api/types";
-import { route, show } from "../state/navigation";
+import { useMode } from "../state/modes";
+import { placeOfReader, route, show } from "../state/navigation";
 import { strings } from "../strings";
 import { Button, IconButton } from "../ui/button";
 import { AppearanceFilter, AppearanceTool } from "../viewer/appearance-tool";
@@ -20,13 +21,17 @@ import "./annotations.css";
 const texts = strings.annotations;
 const ADDRESS = "annotation";
 
+/** Where panels lie along the lower edge of the window, as annotations.css says: there is room for one. */
+const NARROW = "(max-width: 43.75em)";
+const LOWER_EDGE = "lower edge";
+
 export interface Markup {
   readonly tools: (slide: SlideHandle) => ComponentChildren;
   readonly layers: (slide: SlideHandle) => ComponentChildren;
 }
 
-/** of: what is shown; hasPicture: whether there is something to draw on; isPicking: points are chosen, nothing is drawn. */
-export function useMarkup(of: Picture, hasPicture: boolean, isPicking: boolean): Markup {
+/** of: what is shown; hasPicture: whether there is something to draw on. */
+export function useMarkup(of: Picture, hasPicture: boolean): Markup {
   const { archive, slide_id, upload_id } = of;
   const picture: Picture = { archive, slide_id, upload_id };
   const annotations = useAnnotations(hasPicture ? picture : null);
@@ -41,9 +46,6 @@ export function useMarkup(of: Picture, hasPicture: boolean, isPicking: boolean):
     setTool(null);
     setMeasured(null);
   }, [archive, slide_id, upload_id]);
-  useEffect(() => {
-    if (isPicking) setTool(null);
-  }, [isPicking]);
   const choose = (tool: Tool | null): void => {
     setMeasured(null);
     setTool(tool);
@@ -97,23 +99,35 @@ function Tools({ slide, picture, annotations, tool, isOpen, choose, setIsOpen }:
 /** The class, colour and sharing of what was drawn last, for what comes next. */
 let lastFacts: Facts = { label: "", note: "", colour: USUAL_COLOUR, isShared: false };
 
+/** Where the reader is, and the annotation that is chosen there: one that comes late takes the place of no other. */
+function placeNow(): string {
+  return JSON.stringify([placeOfReader(), route.peek().shown[ADDRESS]]);
+}
+
 function Layers(props: MarkupProps) {
   const { slide, picture, annotations, selected, tool, measured, isOpen, choose, setIsOpen, setMeasured } = props;
+  useMode(tool !== null, [slide.source.key], () => choose(null));
+  const close = (): void => {
+    choose(null);
+    setIsOpen(false);
+  };
+  useMode(isOpen && matchMedia(NARROW).matches, [LOWER_EDGE], close);
   useEffect(() => {
     if (selected) lastFacts = { ...factsOf(selected), note: "" };
   }, [selected]);
   const keep = async (geometry: Geometry): Promise<void> => {
     choose(null);
     setIsOpen(true);
+    const before = placeNow();
     const made = await annotations.add(geometry, lastFacts);
-    if (made) show(ADDRESS, made.id);
+    if (made && before === placeNow()) show(ADDRESS, made.id);
   };
   const select = (annotation: AnnotationFeature | null): void => {
     show(ADDRESS, annotation?.id ?? null);
     if (annotation) slide.reveal(boundsOfGeometry(annotation.geometry));
   };
   const reshape = (annotation: AnnotationFeature, geometry: Geometry): void =>
-    void annotations.change(annotation, geometry, factsOf(annotation));
+    void annotations.change(annotation, { geometry });
   return (
     <>
       <AppearanceFilter slide={slide} />
@@ -130,6 +144,7 @@ function Layers(props: MarkupProps) {
           slide={slide}
           tool={tool}
           measured={measured}
+          onBegin={() => setMeasured(null)}
           onDone={(geometry) => (tool === "ruler" ? setMeasured(geometry) : void keep(geometry))}
           onEnd={() => choose(null)}
         />
@@ -152,10 +167,7 @@ function Layers(props: MarkupProps) {
           tool={tool}
           onTool={choose}
           onSelect={select}
-          onClose={() => {
-            choose(null);
-            setIsOpen(false);
-          }}
+          onClose={close}
         />
       )}
     </>

@@ -1,4 +1,5 @@
 /** The annotations of a slide, and what changes them; one change is sent after the other. */
+import { type Signal, useSignal } from "@preact/signals";
 import { useMemo, useRef } from "preact/hooks";
 import { annotations as api, type Picture } from "../api/endpoints";
 import { type ApiError, asApiError } from "../api/error";
@@ -19,12 +20,27 @@ export interface Facts {
   readonly isShared: boolean;
 }
 
+/** What of an annotation becomes different. */
+export interface Change {
+  readonly geometry?: Geometry;
+  readonly facts?: Facts;
+}
+
+/** version: the first that has the change; null while it is on its way. */
+interface Changed extends Change {
+  readonly version: number | null;
+}
+
+/** Changes by the ids of their annotations, shown until what is asked from the server has them. */
+type AllChanged = Signal<ReadonlyMap<string, Changed>>;
+
 export interface Annotations {
   readonly all: readonly AnnotationFeature[];
   readonly error: ApiError | null;
   /** The new one; null where it was refused, which is told. */
   add(geometry: Geometry, facts: Facts): Promise<AnnotationFeature | null>;
-  change(annotation: AnnotationFeature, geometry: Geometry, facts: Facts): Promise<void>;
+  /** Whether it was taken; a refusal is told. What is not changed stays as it is, also while another change is on its way. */
+  change(annotation: AnnotationFeature, change: Change): Promise<boolean>;
   remove(annotation: AnnotationFeature): Promise<void>;
   importFile(file: File): Promise<void>;
 }
@@ -33,18 +49,24 @@ export interface Annotations {
 export function useAnnotations(of: Picture | null): Annotations {
   const { value, error, reload } = useResource(of, api.list);
   const queue = useRef<Promise<unknown>>(Promise.resolve());
-  const changes = useMemo(() => (of ? makeChanges(of, reload, queue) : null), [JSON.stringify(of)]);
-  return { all: (of && value?.features) || NONE, error, ...(changes ?? NO_CHANGES) };
+  const changed = useSignal<ReadonlyMap<string, Changed>>(new Map());
+  const features = (of && value?.features) || NONE;
+  const all = useMemo(
+    () => features.map((one) => withChange(one, changed.value.get(one.id))),
+    [features, changed.value],
+  );
+  const changes = useMemo(() => (of ? makeChanges(of, reload, queue, changed) : null), [JSON.stringify(of)]);
+  return { all, error, ...(changes ?? NO_CHANGES) };
 }
 
 const NO_CHANGES = {
   add: async () => null,
-  change: async () => undefined,
+  change: async () => false,
   remove: async () => undefined,
   importFile: async () => undefined,
 };
 
-function makeChanges(of: Picture, reload: () => void, queue: { current: Promise<unknown> }) {
+function makeChanges(of: Picture, reload: () => void, queue: { current: Promise<unknown> }, changed: AllChanged) {
   const versions = new Map<string, number>();
   const send = <Answer>(work: () => Promise<Answer>): Promise<Answer | null> => {
     const sent = queue.current.then(work).catch((error: unknown) => {
@@ -63,14 +85,21 @@ function makeChanges(of: Picture, reload: () => void, queue: { current: Promise<
       );
       return made?.features[0] ?? null;
     },
-    change: async (annotation: AnnotationFeature, geometry: Geometry, facts: Facts) => {
+    change: async (annotation: AnnotationFeature, change: Change) => {
       const { id, properties } = annotation;
+      const before = changed.peek().get(id);
+      const whole: Changed = { ...(before && isAhead(before, annotation) ? before : {}), ...change, version: null };
+      note(changed, id, whole);
+      const { geometry = annotation.geometry, facts = factsOf(annotation) } = whole;
       const feature = featureOf(geometry, facts, annotation);
-      await send(async () => {
-        const version = versions.get(id) ?? properties.histoseek.version;
-        const changed = await api.change(of, id, { feature, version, is_shared: facts.isShared });
-        versions.set(id, changed.properties.histoseek.version);
+      const version = await send(async () => {
+        const last = versions.get(id) ?? properties.histoseek.version;
+        const answer = await api.change(of, id, { feature, version: last, is_shared: facts.isShared });
+        versions.set(id, answer.properties.histoseek.version);
+        return answer.properties.histoseek.version;
       });
+      if (changed.peek().get(id) === whole) note(changed, id, version === null ? null : { ...whole, version });
+      return version !== null;
     },
     remove: async ({ id }: AnnotationFeature) => {
       await send(() => api.remove(of, id));
@@ -83,6 +112,34 @@ function makeChanges(of: Picture, reload: () => void, queue: { current: Promise<
       if (made) toast(strings.annotations.imported(made.features.length));
     },
   };
+}
+
+/** Have it known what is changed of an annotation; null: nothing. */
+function note(changed: AllChanged, id: string, change: Changed | null): void {
+  const next = new Map(changed.peek());
+  if (change) next.set(id, change);
+  else next.delete(id);
+  changed.value = next;
+}
+
+/** Whether an annotation is as it was before a change. */
+function isAhead({ version }: Changed, { properties }: AnnotationFeature): boolean {
+  return version === null || properties.histoseek.version < version;
+}
+
+/** An annotation as it is once a change of it has come to the server. */
+function withChange(annotation: AnnotationFeature, change: Changed | undefined): AnnotationFeature {
+  const { geometry, properties } = annotation;
+  if (!change || !isAhead(change, annotation)) return annotation;
+  const { classification: _class, color: _colour, metadata: _metadata, name: _name, ...others } = properties;
+  const facts = change.facts ?? factsOf(annotation);
+  const written = featureOf(change.geometry ?? geometry, facts, annotation);
+  const histoseek = { ...properties.histoseek, is_shared: facts.isShared };
+  return {
+    ...annotation,
+    ...written,
+    properties: { ...others, ...(written.properties as object), histoseek },
+  } as AnnotationFeature;
 }
 
 /** The facts of an annotation, for a form. */

@@ -1,6 +1,6 @@
 import type { JSX } from "preact";
-import { useEffect } from "preact/hooks";
 import { route, show } from "../state/navigation";
+import { useEscape } from "../state/shortcuts";
 import { announce, toast } from "../state/toasts";
 import { strings } from "../strings";
 import { Button, IconButton } from "../ui/button";
@@ -74,14 +74,7 @@ export function LinkButtons({ link, alignment }: { link: Link; alignment: Alignm
 /** What to do while places are chosen. */
 export function AlignmentBar({ alignment }: { alignment: Alignment }): JSX.Element | null {
   const { isOn, counts, isMirrored, setMirrored, toggle } = alignment;
-  useEffect(() => {
-    if (!isOn) return undefined;
-    const onKey = (event: KeyboardEvent): void => {
-      if (event.key === "Escape") toggle();
-    };
-    addEventListener("keydown", onKey);
-    return () => removeEventListener("keydown", onKey);
-  });
+  useEscape(isOn, texts.stopAligning, toggle);
   if (!isOn) return null;
   return (
     <div class="compare-alignment screen-only">

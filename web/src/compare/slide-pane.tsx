@@ -34,7 +34,7 @@ export function SlidePane({ role, name, of, reference, onStage, ...paneProps }: 
   const { value, loading, error, reload } = useResource(of, fetchPicture);
   const key = pictureKey(of);
   const source = value?.key === key ? value : null;
-  const markup = useMarkup(of, source !== null, Boolean(paneProps.picking));
+  const markup = useMarkup(of, source !== null);
   const [regions, setRegions] = useState<readonly Rect[]>([]);
   const stage = useRef<Stage | null>(null);
   useEffect(() => setRegions([]), [key]);

@@ -1,5 +1,6 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
+import { useMode } from "../state/modes";
 import type { Picking } from "../viewer/pick-layer";
 import { alignPairs } from "../viewer/similarity";
 import type { Stage } from "../viewer/stage";
@@ -28,11 +29,11 @@ export interface Alignment {
   readonly result: Picking | null;
 }
 
-/** pair: of slides; another pair ends what was chosen. onFail: both places of a side were the same. */
+/** pictures: the keys of both; others end what was chosen. onFail: both places of a side were the same. */
 export function useAlignment(
   stages: { readonly query: Stage | null; readonly result: Stage | null },
   link: Link,
-  pair: string,
+  pictures: readonly string[],
   onFail: () => void,
 ): Alignment {
   const [isOn, setIsOn] = useState(false);
@@ -44,7 +45,8 @@ export function useAlignment(
     setIsOn(on);
     chosen.value = NONE;
   };
-  useEffect(() => restart(false), [pair]);
+  useEffect(() => restart(false), [JSON.stringify(pictures)]);
+  useMode(isOn, pictures, () => restart(false));
   const pick = (side: "query" | "result", point: Point): void => {
     const next = { ...chosen.peek(), [side]: [...chosen.peek()[side], point].slice(0, PAIRS) };
     chosen.value = next;

@@ -3,7 +3,7 @@ import { useEffect, useMemo, useRef } from "preact/hooks";
 import { route, show } from "../state/navigation";
 import { placeName, placeText, type ShownPlace, type Side, shownPlace } from "../state/shown-place";
 import type { Stage } from "../viewer/stage";
-import { isHome } from "../viewer/view";
+import { isHome, showsSlide } from "../viewer/view";
 
 /** The address is written once a slide has been still for so long: browsers limit how often it may be. */
 const STILL_MS = 300;
@@ -72,8 +72,12 @@ function shownBy(stage: Stage): ShownPlace | null {
   return { ...centre, scale: scale * (stage.umPerPx ?? 1), ...turn };
 }
 
+/** Nowhere for places that a hand wrote where there is no slide. */
 function goTo(stage: Stage | null, { x, y, scale, degrees, flipped }: ShownPlace): void {
-  stage?.show({ x, y }, scale / (stage.umPerPx ?? 1), { degrees, flipped });
+  const [before, slide] = [stage?.view.peek(), stage?.slide];
+  if (!stage || !before || !slide) return;
+  const view = { ...before, centre: { x, y }, scale: scale / (stage.umPerPx ?? 1), turn: { degrees, flipped } };
+  if (showsSlide(view, slide)) stage.show(view.centre, view.scale, view.turn);
 }
 
 function isAtHome(stage: Stage): boolean {

@@ -7,7 +7,7 @@ import { route } from "../state/navigation";
 import { toast } from "../state/toasts";
 import { strings } from "../strings";
 import { ErrorPanel } from "../ui/status";
-import { pictureOf, pictureOfResult } from "./cached-requests";
+import { pictureKey, pictureOf, pictureOfResult } from "./cached-requests";
 import { CompareHeader } from "./compare-header";
 import { type Comparison, querySlide, slideRef } from "./comparison";
 import { AlignmentBar, CopyLink, isSideOpen, LinkButtons, OverlayPicker, SideButton } from "./controls";
@@ -38,10 +38,13 @@ export function Workspace({ comparison, results, answer, error, onRetry }: Works
   const places = usePlaces(comparison);
   const { queryStage, resultStage, link } = places;
   const stages = { query: queryStage, result: resultStage };
-  const alignment = useAlignment(stages, link, result.slide_id, () => toast(texts.notAligned, "error"));
+  const asked = querySlide(comparison);
+  const pictures = [asked && pictureOf(archiveName.value, asked), pictureOfResult(archiveName.value, result.slide)];
+  const keys = pictures.flatMap((picture) => (picture ? [pictureKey(picture)] : []));
+  const alignment = useAlignment(stages, link, keys, () => toast(texts.notAligned, "error"));
   const neighbours = useNeighbours(results);
   useViewKeys(resultStage);
-  const isOne = querySlide(comparison) === null;
+  const isOne = asked === null;
   return (
     <div class={`compare ${isOne ? "compare-one" : ""} ${isSideOpen() ? "" : "compare-wide"}`}>
       <CompareHeader comparison={comparison} neighbours={neighbours}>

@@ -38,7 +38,8 @@ function whenLeft(root: HTMLElement, close: () => void): () => void {
     if (!root.contains(event.target as Node)) close();
   };
   const typed = (event: KeyboardEvent): void => {
-    if (event.key !== "Escape") return;
+    if (event.key !== "Escape" || event.defaultPrevented) return;
+    event.preventDefault();
     const wasInside = root.contains(document.activeElement) || document.activeElement === document.body;
     close();
     if (wasInside) root.querySelector<HTMLElement>(":scope > button")?.focus();

@@ -1,6 +1,6 @@
 /** Keys that do something, wherever the focus is but in a field. */
 import { signal } from "@preact/signals";
-import { useLayoutEffect } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 
 /** key: as KeyboardEvent.key has it; label: what it does, for the help. */
 export interface Shortcut {
@@ -25,10 +25,20 @@ export function useShortcuts(own: readonly Shortcut[]): void {
   }, [own]);
 }
 
+/** Have Escape end something while it is on: of several things the one that began last. */
+export function useEscape(isOn: boolean, label: string, end: () => void): void {
+  const latest = useRef(end);
+  latest.current = end;
+  const own = useMemo(() => (isOn ? [{ key: "Escape", label, run: () => latest.current() }] : NONE), [isOn, label]);
+  useShortcuts(own);
+}
+
+const NONE: readonly Shortcut[] = [];
+
 /** Listen to the keyboard; to be called once. */
 export function listenToKeys(): void {
   addEventListener("keydown", (event) => {
-    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isTyping(event)) return;
     const shortcut = shortcuts.peek().findLast(({ key }) => key === event.key);
     if (!shortcut) return;
     event.preventDefault();
@@ -36,10 +46,15 @@ export function listenToKeys(): void {
   });
 }
 
-function isTyping(target: EventTarget | null): boolean {
+/** Whether a key means something to the element that has the focus: Escape does to fields of text only. */
+export function isTyping({ key, target }: KeyboardEvent): boolean {
   if (!(target instanceof HTMLElement)) return false;
-  return target.isContentEditable || target.matches("input, textarea, select, [role=slider]") || inDialog(target);
+  const fields = key === "Escape" ? TEXT_FIELDS : FIELDS;
+  return target.isContentEditable || target.matches(fields) || inDialog(target);
 }
+
+const FIELDS = "input, textarea, select, [role=slider]";
+const TEXT_FIELDS = "input:not([type=checkbox], [type=radio], [type=range]), textarea, select";
 
 function inDialog(target: HTMLElement): boolean {
   return target.closest("dialog[open]") !== null;

@@ -21,6 +21,7 @@ export const annotations = {
     ruler: "Click both ends, or set them with arrow keys and Enter. Escape ends.",
   },
   drawing: (tool: string) => `${tool}: arrow keys move the cross, Enter sets a point, Escape ends`,
+  endDrawing: "End drawing and measuring",
   list: "Annotations",
   none: "Nothing drawn yet.",
   unnamed: { point: "Point", line: "Line", area: "Area" },

@@ -37,6 +37,7 @@ export const compare = {
   sameScale: "Same scale on both slides",
   lock: "Move both slides together",
   align: "Align by two points",
+  stopAligning: "Stop choosing points",
   alignHint: "Click the same two places on both slides.",
   alignCounts: (query: number, result: number) => `Query ${query} of 2, result ${result} of 2`,
   mirrored: "Mirrored section",

@@ -1,26 +1,45 @@
 /** Messages, waiting and errors. */
 import type { JSX } from "preact";
+import { useEffect, useRef } from "preact/hooks";
 import type { ApiError } from "../api/error";
-import { announcement, dismiss, type ToastAction, toasts } from "../state/toasts";
+import { announcement, dismiss, type Toast, type ToastAction, toasts } from "../state/toasts";
 import { strings } from "../strings";
 import { Button, IconButton } from "./button";
 import { Icon } from "./icons";
 
 /** Where toasts appear, and what only screen readers are told; once on the page. */
 export function StatusRegion(): JSX.Element {
+  const home = useRef<HTMLDivElement>(null);
+  const region = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    // What has the whole screen is all that is seen and pressed.
+    const move = (): void => {
+      if (region.current) (document.fullscreenElement ?? home.current)?.append(region.current);
+    };
+    document.addEventListener("fullscreenchange", move);
+    return () => document.removeEventListener("fullscreenchange", move);
+  }, []);
   return (
-    <div class="toasts">
-      <output class="visually-hidden">{announcement.value}</output>
-      <div role="log" aria-live="polite">
-        {toasts.value.map(({ id, kind, text, action }) => (
-          <div key={id} class={`toast toast-${kind}`}>
-            <Icon name={kind === "error" ? "warning" : "info"} />
-            <span>{text}</span>
-            {action && <Button onClick={() => act(id, action)}>{action.label}</Button>}
-            <IconButton icon="close" label={strings.app.close} onClick={() => dismiss(id)} />
-          </div>
-        ))}
+    <div ref={home}>
+      <div ref={region} class="toasts">
+        <output class="visually-hidden">{announcement.value}</output>
+        <div role="log" aria-live="polite">
+          {toasts.value.map((one) => (
+            <ShownToast key={one.id} {...one} />
+          ))}
+        </div>
       </div>
+    </div>
+  );
+}
+
+function ShownToast({ id, kind, text, action }: Toast): JSX.Element {
+  return (
+    <div class={`toast toast-${kind}`}>
+      <Icon name={kind === "error" ? "warning" : "info"} />
+      <span>{text}</span>
+      {action && <Button onClick={() => act(id, action)}>{action.label}</Button>}
+      <IconButton icon="close" label={strings.app.close} onClick={() => dismiss(id)} />
     </div>
   );
 }

@@ -1,5 +1,6 @@
 import type { JSX } from "preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useEscape } from "../state/shortcuts";
 import { strings } from "../strings";
 import { ARROWS, pointIn } from "./input";
 import { extentText } from "./lengths";
@@ -30,6 +31,7 @@ export function DrawLayer(props: DrawLayerProps): JSX.Element {
   const { pending, ...handlers } = useDrawing(props);
   const view = stage.view.value;
   useLayoutEffect(() => layer.current?.focus(), []);
+  useEscape(true, strings.viewer.endDrawing, props.onEnd);
   return (
     <>
       <div
@@ -57,14 +59,16 @@ type Handlers = Pick<
 >;
 
 /** The region that is being drawn, null while there is none, and what draws it. */
-function useDrawing({ stage, slide, byKeyboard, onAdd, onEnd }: DrawLayerProps): Handlers & { pending: Rect | null } {
-  const from = useRef<Point | null>(null);
+function useDrawing({ stage, slide, byKeyboard, onAdd }: DrawLayerProps): Handlers & { pending: Rect | null } {
+  // Of the pointer that draws: another finger neither draws nor ends.
+  const from = useRef<(Point & { readonly pointer: number }) | null>(null);
   const [pending, setPending] = useState<Rect | null>(() => (byKeyboard ? first(stage.view.peek(), slide) : null));
   const finish = (drawn: Rect | null): void => {
     from.current = null;
     setPending(null);
     if (drawn) onAdd(drawn);
   };
+  const isDrawing = ({ pointerId }: PointerEvent): boolean => from.current?.pointer === pointerId;
   const drawnTo = (event: PointerEvent, view: View): Rect | null =>
     from.current && regionBetween(slide, from.current, toSlide(view, pointIn(event.currentTarget, event)));
   return {
@@ -73,23 +77,23 @@ function useDrawing({ stage, slide, byKeyboard, onAdd, onEnd }: DrawLayerProps):
       const view = stage.view.peek();
       if (!view || event.button !== 0 || !event.isPrimary) return;
       event.currentTarget.setPointerCapture(event.pointerId);
-      from.current = toSlide(view, pointIn(event.currentTarget, event));
+      from.current = { ...toSlide(view, pointIn(event.currentTarget, event)), pointer: event.pointerId };
     },
     onPointerMove: (event) => {
       const view = stage.view.peek();
-      if (view && from.current) setPending(drawnTo(event, view));
+      if (view && isDrawing(event)) setPending(drawnTo(event, view));
     },
     onPointerUp: (event) => {
+      if (!isDrawing(event)) return;
       const view = stage.view.peek();
       const drawn = view && drawnTo(event, view);
       finish(drawn && Math.max(drawn.width, drawn.height) >= LEAST_PX * view.scale ? drawn : null);
     },
-    onPointerCancel: () => finish(null),
+    onPointerCancel: (event) => isDrawing(event) && finish(null),
     onKeyDown: (event) => {
       const view = stage.view.peek();
       const next = view && keyed(event, pending, view, slide);
-      if (event.key === "Escape") onEnd();
-      else if (event.key === "Enter" && pending) finish(pending);
+      if (event.key === "Enter" && pending) finish(pending);
       else if (next) {
         setPending(next);
         stage.reveal(next);

@@ -27,6 +27,8 @@ export interface SlideHandle {
   flyTo(rect: Rect): void;
   /** Move no further than needed to see a rectangle. */
   reveal(rect: Rect): void;
+  /** Have keys move the slide. */
+  focus(): void;
   /** The picture as drawn last, in device px; null while nothing is. */
   canvas(): HTMLCanvasElement | null;
 }
@@ -43,6 +45,7 @@ export function makeHandle(stage: Stage, source: SlideSource, element: HTMLEleme
     onDraw: (listener) => view.subscribe((now) => now && listener(now)),
     flyTo: (rect) => stage.flyTo(rect),
     reveal: (rect) => stage.reveal(rect),
+    focus: () => element.closest<HTMLElement>("[role=application]")?.focus(),
     canvas: () => element.querySelector("canvas"),
   };
 }

@@ -25,19 +25,29 @@ export const QUARTER = 90;
 
 /** Move, zoom and turn by keys; false for keys that do nothing here. */
 export function moveByKey(event: KeyboardEvent, stage: Stage, toggleFullPage: () => void): boolean {
-  if (event.ctrlKey || event.altKey || event.metaKey) return false;
-  const actions: Readonly<Record<string, () => void>> = {
-    "+": () => stage.zoomBy(ZOOM_STEP),
-    "=": () => stage.zoomBy(ZOOM_STEP),
-    "-": () => stage.zoomBy(1 / ZOOM_STEP),
-    "0": () => stage.home(),
+  if (zoomByKey(event, stage)) return true;
+  const arrow = ARROWS[event.key];
+  return run(event, {
+    ...(arrow ? { [event.key]: () => stage.panBy(PAN_SHARE * arrow.x, PAN_SHARE * arrow.y) } : {}),
     f: toggleFullPage,
     r: () => stage.turnBy(QUARTER),
     R: () => stage.turnBy(-QUARTER),
     m: () => stage.flip(),
-  };
-  const arrow = ARROWS[event.key];
-  const action = arrow ? () => stage.panBy(PAN_SHARE * arrow.x, PAN_SHARE * arrow.y) : actions[event.key];
+  });
+}
+
+/** Zoom by the keys that do so wherever the focus is; false for other keys. */
+export function zoomByKey(event: KeyboardEvent, stage: Stage): boolean {
+  return run(event, {
+    "+": () => stage.zoomBy(ZOOM_STEP),
+    "=": () => stage.zoomBy(ZOOM_STEP),
+    "-": () => stage.zoomBy(1 / ZOOM_STEP),
+    "0": () => stage.home(),
+  });
+}
+
+function run(event: KeyboardEvent, actions: Readonly<Record<string, () => void>>): boolean {
+  const action = event.ctrlKey || event.altKey || event.metaKey ? undefined : actions[event.key];
   action?.();
   return action !== undefined;
 }

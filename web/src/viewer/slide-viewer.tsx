@@ -1,9 +1,12 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useMode } from "../state/modes";
+import { isTyping } from "../state/shortcuts";
 import type { Overlay } from "./contour-layer";
 import { DrawLayer } from "./draw-layer";
 import { type Frame, frameAt } from "./frame";
 import { makeHandle, type SlideHandle } from "./handle";
+import { zoomByKey } from "./input";
 import type { Picking } from "./pick-layer";
 import { RegionList, regionFrame } from "./region-list";
 import { regionBetween } from "./regions";
@@ -70,14 +73,20 @@ export function SlideViewer(props: SlideViewerProps): JSX.Element {
   const handle = useStage(source, onClick, onStage);
   const { stage } = handle;
   const open = useOpenSlide(handle, source);
-  useEffect(() => setDrawing(null), [source?.key, Boolean(props.picking)]);
+  useEffect(() => setDrawing(null), [source?.key]);
+  useMode(drawing !== null, source ? [source.key] : NONE, () => setDrawing(null));
   const endDrawing = (): void => {
     setDrawing(null);
     root.current?.querySelector<HTMLElement>("[role=application]")?.focus();
   };
   const toggleFullPage = () => toggleFullscreen(root.current);
+  // Keys that zoom from anywhere zoom this slide from its own tools and layers.
+  const onKeyDown = (event: KeyboardEvent): void => {
+    if (!stage || !source || event.defaultPrevented || isTyping(event)) return;
+    if (zoomByKey(event, stage)) event.preventDefault();
+  };
   return (
-    <section ref={root} class="viewer" aria-label={label}>
+    <section ref={root} class="viewer" aria-label={label} onKeyDown={onKeyDown}>
       <div class="viewer-bar">
         {props.heading}
         {stage && source && (

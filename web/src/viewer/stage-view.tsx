@@ -19,6 +19,9 @@ export interface StageViewProps extends SlideViewerProps {
   readonly onFullPage: () => void;
 }
 
+/** What lies over a slide and leaves the wheel to it. */
+const OVER_SLIDE = ".viewer-draw, .viewer-frames, .viewer-navigator, .annotations-layer";
+
 /** The slide and what lies over it, `children` on top. */
 export function StageView(props: StageViewProps): JSX.Element {
   const { label, source, handle, picking = null } = props;
@@ -32,8 +35,14 @@ export function StageView(props: StageViewProps): JSX.Element {
     event.preventDefault();
     event.stopPropagation();
   };
+  const onWheel = (event: WheelEvent): void => {
+    const canvas = handle.element.current?.querySelector("canvas");
+    if (!canvas || !(event.target as Element).closest(OVER_SLIDE)) return;
+    canvas.dispatchEvent(new WheelEvent("wheel", event));
+    event.preventDefault();
+  };
   return (
-    <div class={`viewer-stage ${picking ? "is-picking" : ""}`}>
+    <div class={`viewer-stage ${picking ? "is-picking" : ""}`} onWheel={onWheel}>
       <div
         class="viewer-slide"
         role="application"

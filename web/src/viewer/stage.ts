@@ -37,9 +37,14 @@ export class Stage implements Movable {
     this.viewer.addHandler("tile-load-failed", ({ maxReached }) => {
       if (maxReached) this.failed.value = true;
     });
+    // Two fingers on the slide zoom it: then none of them points at a place.
+    let fingers = 0;
+    element.addEventListener("pointerdown", ({ isPrimary }) => {
+      fingers = isPrimary ? 1 : fingers + 1;
+    });
     this.viewer.addHandler("canvas-click", (event) => {
       const view = this.currentView.peek();
-      if (event.quick && view) onClick(toSlide(view, clickedAt(view, event.position)));
+      if (event.quick && fingers < 2 && view) onClick(toSlide(view, clickedAt(view, event.position)));
     });
     this.viewer.addHandler("canvas-drag", (event) => this.turnByDrag(event));
   }

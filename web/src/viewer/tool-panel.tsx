@@ -1,6 +1,8 @@
 import { signal } from "@preact/signals";
 import type { ComponentChildren, JSX } from "preact";
 import { useId, useRef } from "preact/hooks";
+import { useEscape } from "../state/shortcuts";
+import { strings } from "../strings";
 import { IconButton } from "../ui/button";
 import type { IconName } from "../ui/icons";
 
@@ -21,18 +23,12 @@ export function ToolPanel({ icon, label, pressed, class: own = "", children }: T
   const root = useRef<HTMLDivElement>(null);
   const id = useId();
   const isOpen = open.value === id;
-  const onKeyDown = (event: KeyboardEvent): void => {
-    if (!isOpen) return;
-    if (event.key === "Escape") {
-      open.value = null;
-      root.current?.querySelector<HTMLElement>(":scope > button")?.focus();
-    } else if (!event.key.startsWith("Arrow")) return;
-    // Arrow keys are the sliders', not the toolbar's.
-    event.stopPropagation();
-  };
+  useEscape(isOpen, strings.viewer.closePanel(label), () => {
+    open.value = null;
+    root.current?.querySelector<HTMLElement>(":scope > button")?.focus();
+  });
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: keys of what is in it come up to here.
-    <div ref={root} class="viewer-panel-tool" onKeyDown={onKeyDown}>
+    <div ref={root} class="viewer-panel-tool">
       <IconButton
         icon={icon}
         label={label}

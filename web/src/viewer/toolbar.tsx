@@ -75,10 +75,11 @@ function Magnifications({ view, umPerPx, onZoom }: MagnificationsProps): JSX.Ele
   );
 }
 
-/** Left and right go from button to button, as they do in toolbars. */
+/** Left and right go from button to button, as they do in toolbars; in a panel that one opened they are its sliders'. */
 function moveFocus(event: KeyboardEvent): void {
+  if ((event.target as Element).closest(".viewer-panel")) return;
   const bar = event.currentTarget as HTMLElement;
-  const buttons = [...bar.querySelectorAll<HTMLElement>("button:enabled")];
+  const buttons = [...bar.querySelectorAll<HTMLElement>("button:enabled:not(.viewer-panel *)")];
   const next = neighbourAt(event.key, buttons.indexOf(document.activeElement as HTMLElement), buttons.length);
   if (next === null) return;
   event.preventDefault();

@@ -7,6 +7,7 @@ import {
   isVisible,
   placeBox,
   seenPart,
+  showsSlide,
   stepOnSlide,
   type Turn,
   toScreen,
@@ -98,6 +99,24 @@ describe("rectangles", () => {
     expect(isVisible(VIEW.stage, { x: -20, y: 0, width: 21, height: 5 })).toBe(true);
     expect(isVisible(VIEW.stage, { x: -20, y: 0, width: 20, height: 5 })).toBe(false);
     expect(isVisible(VIEW.stage, { x: 400, y: 0, width: 20, height: 5 })).toBe(false);
+  });
+});
+
+describe("showsSlide", () => {
+  const slide = { width: 3000, height: 2000 };
+  const shows = (x: number, y: number, scale: number): boolean =>
+    showsSlide({ ...VIEW, centre: { x, y }, scale }, slide);
+
+  it("is true as far as an edge of the slide is in sight", () => {
+    expect(shows(1500, 1000, 2)).toBe(true);
+    expect(shows(3390, 1000, 2)).toBe(true);
+    expect(shows(3410, 1000, 2)).toBe(false);
+  });
+
+  it("is false for what is too small to be seen, and within a px", () => {
+    expect(shows(1500, 1000, 1e9)).toBe(false);
+    expect(shows(1500, 1000, 1e-9)).toBe(false);
+    expect(shows(1e308, 1e308, 1e300)).toBe(false);
   });
 });
 

@@ -133,6 +133,14 @@ export function seenPart(view: View): Rect {
   return boundsOf(cornersOf({ x: 0, y: 0, ...view.stage }).map((corner) => toSlide(view, corner)));
 }
 
+/** Whether a view shows something of a slide: a px of the screen or more of it, and a px of its own or more. */
+export function showsSlide(view: View, slide: Size): boolean {
+  const seen = seenPart(view);
+  const right = Math.min(slide.width, seen.x + seen.width) - Math.max(0, seen.x);
+  const down = Math.min(slide.height, seen.y + seen.height) - Math.max(0, seen.y);
+  return Math.min(right, down) >= Math.max(1, view.scale);
+}
+
 /** Whether a view shows the whole slide, as large as it can be; but for rounding. */
 export function isHome(view: View, slide: Size): boolean {
   const home = fitView(view.stage, { x: 0, y: 0, ...slide }, 1, view.turn);
