@@ -256,6 +256,8 @@ def test_points_are_chosen_whatever_lies_over_the_slide(compared: Page, server: 
     expect(compared.locator(".viewer-draw")).to_have_count(0)
     with server.client() as client:
         kept = [len(client.list_annotations("cohort", slide_id).features) for slide_id in (query_id, result_id)]
+        for slide_id, one in zip((query_id, result_id), ids, strict=True):
+            client.delete_annotation("cohort", slide_id, one)
     assert kept == [1, 1]
 
 
