@@ -12,13 +12,17 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from histoseek.client.client import Client
 from histoseek.server.web_page import STATIC
 from tests.browser.chromium import FLAGS, find_chromium
+from tests.browser.fresh import renew
 from tests.browser.watched import Watched, watch
 from tests.server.running import RunningServer, serving
 from tests.waiting import HANG_S
 
 MAP_S = 900.0
 
-expect.set_options(timeout=HANG_S * 1000)
+PAGE_S = 90.0
+"""What a page has not shown by then it won't show, also beside other work; to start a browser may take longer."""
+
+expect.set_options(timeout=PAGE_S * 1000)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +49,7 @@ def browser() -> Iterator[Browser]:
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """A fresh profile with a large screen."""
     made = browser.new_context(viewport={"width": 1600, "height": 1000}, reduced_motion="reduce", locale="en")
-    made.set_default_timeout(HANG_S * 1000)
+    made.set_default_timeout(PAGE_S * 1000)
     yield made
     made.close()
 
@@ -67,7 +71,7 @@ def page(watched: Watched) -> Page:
 
 
 @pytest.fixture(scope="session")
-def server(indexed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+def kept_server(indexed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """`histoseek serve` with an archive of ten simulated slides, named "cohort"; skips without the built page."""
     if not (STATIC / "index.html").is_file():
         pytest.skip("the page is not built: run `make page`")
@@ -76,16 +80,32 @@ def server(indexed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 @pytest.fixture
+def server(kept_server: RunningServer) -> RunningServer:
+    """The kept server for one test: with a token of its own, and nothing on it that another test made."""
+    return renew(kept_server)
+
+
+@pytest.fixture
 def opened(page: Page, server: RunningServer) -> Page:
     """The page of the server, opened with its token."""
-    page.goto(f"{server.url}#token={server.token}")
-    page.get_by_role("search").wait_for()
-    return page
+    return open_page(page, server)
 
 
 @pytest.fixture(scope="session")
-def mapped(server: RunningServer) -> RunningServer:
-    """The server once it has made the archive's map, for which code is compiled."""
-    with Client(server.url, server.token, timeout_s=MAP_S) as client:
+def kept_map(kept_server: RunningServer) -> None:
+    """The archive's map is made, for which code is compiled."""
+    with Client(kept_server.url, kept_server.token, timeout_s=MAP_S) as client:
         client.get_map("cohort")
+
+
+@pytest.fixture
+def mapped(server: RunningServer, kept_map: None) -> RunningServer:
+    """The server once it has made the archive's map."""
     return server
+
+
+def open_page(page: Page, server: RunningServer) -> Page:
+    """The page of a server, opened with its token."""
+    page.goto(f"{server.url}#token={server.token}")
+    page.get_by_role("search").wait_for()
+    return page

@@ -10,30 +10,24 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from histoseek.api import Archive
+from tests.browser.conftest import PAGE_S, open_page
 from tests.browser.screenshots import SCENES, THEMES, Tour, make_facts
 from tests.browser.watched import accessibility_faults, expect_loaded
-from tests.server.running import RunningServer
-from tests.waiting import HANG_S
+from tests.server.running import serving
 
 ELSEWHERE = {"all", "overview", "adding", "phrases"}
 """Scenes that need another server or an archive that is aligned."""
 
 
 @pytest.fixture(scope="module")
-def tour(browser: Browser, server: RunningServer, indexed: Path) -> Iterator[Tour]:
-    """One page, which goes from scene to scene."""
+def tour(browser: Browser, indexed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tour]:
+    """One page, which goes from scene to scene, on a server of its own: what it shows is to stay between the tests."""
     page = browser.new_page(viewport={"width": 1440, "height": 900}, reduced_motion="reduce", locale="en")
-    page.set_default_timeout(HANG_S * 1000)
-    page.goto(f"{server.url}#token={server.token}")
-    page.get_by_role("search").wait_for()
-    with server.client() as client:
-        facts = make_facts(client, Archive.open(indexed))
-        yield Tour(page=page, server=server, files=(), **facts)
-        client.delete_collection(facts["collection"])
-        client.delete_worklist(facts["worklist"])
-        for saved in client.list_saved_searches():
-            client.delete_saved_search(saved.search_id)
-    page.close()
+    page.set_default_timeout(PAGE_S * 1000)
+    with serving([indexed], tmp_path_factory.mktemp("tour") / "state") as server, server.client() as client:
+        open_page(page, server)
+        yield Tour(page=page, server=server, files=(), **make_facts(client, Archive.open(indexed)))
+        page.close()
 
 
 @pytest.mark.parametrize("scene", [name for name in SCENES if name not in ELSEWHERE])

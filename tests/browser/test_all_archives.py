@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import open_page
+from tests.browser.fresh import renew
 from tests.browser.watched import accessibility_faults
 from tests.server.running import RunningServer, serving
 
@@ -26,9 +28,7 @@ def two(indexed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run
 
 @pytest.fixture
 def there(page: Page, two: RunningServer) -> Page:
-    page.goto(f"{two.url}#token={two.token}")
-    page.get_by_role("search").wait_for()
-    return page
+    return open_page(page, renew(two))
 
 
 def go(page: Page, fragment: str) -> None:

@@ -65,14 +65,6 @@ def saved(server: RunningServer, slide_id: str) -> list[dict[str, object]]:
         return json.loads(client.export_annotations("cohort", slide_id))["features"]
 
 
-@pytest.fixture(autouse=True)
-def _clean(server: RunningServer) -> None:
-    with server.client() as client:
-        for slide_id in (SLIDE, OTHER):
-            for one in client.list_annotations("cohort", slide_id).features:
-                client.delete_annotation("cohort", slide_id, one.id)
-
-
 def outline(viewer: Locator) -> list[float]:
     """The bounds of the first shape on the screen, without the width of its line."""
     measure = "line => { const box = line.getBoundingClientRect(); return [box.x, box.y, box.width, box.height] }"

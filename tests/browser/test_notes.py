@@ -25,13 +25,11 @@ def client(server: RunningServer) -> Iterator[Client]:
 
 
 @pytest.fixture
-def noted(client: Client, indexed: Path) -> Iterator[Collection]:
+def noted(client: Client, indexed: Path) -> Collection:
     """A collection of two slides without notes."""
     slides = [record.slide_id for record in Archive.open(indexed).records()[:2]]
     items = tuple(CollectionItem(archive="cohort", slide_id=slide) for slide in slides)
-    made = client.create_collection(CollectionContent(name="with notes", items=items))
-    yield made
-    client.delete_collection(made.collection_id)
+    return client.create_collection(CollectionContent(name="with notes", items=items))
 
 
 @pytest.fixture

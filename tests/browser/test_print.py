@@ -31,7 +31,6 @@ def test_collections_print_patients_cases_and_notes_in_their_lines(
         expect(ids).to_contain_text(f"Case {slide.case_id}")
         expect(opened.get_by_role("textbox")).to_have_count(0)
         assert "first line\nsecond line" in opened.locator(".collections-printed").inner_text()
-        client.delete_collection(made.collection_id)
 
 
 def test_a_comparison_prints_without_its_controls(opened: Page, indexed: Path) -> None:

@@ -88,7 +88,6 @@ def test_a_collection_is_shared_with_a_colleague_and_left(
     colleague_page.get_by_role("button", name="Leave").click()
     expect(colleague_page.get_by_text("is no longer in your list")).to_be_visible()
     assert list(own.list_collection_slides(key))[1].note == "seen"
-    own.delete_collection(key)
 
 
 def test_everybody_may_read_by_a_link(own: Client, colleague_page: Page) -> None:
@@ -98,7 +97,6 @@ def test_everybody_may_read_by_a_link(own: Client, colleague_page: Page) -> None
     expect(colleague_page.get_by_text("Note: typical")).to_be_visible()
     expect(colleague_page.get_by_role("textbox", name=f"Note on {A}")).to_have_count(0)
     expect(colleague_page.get_by_role("button", name="Rename")).to_have_count(0)
-    own.delete_collection(key)
 
 
 def test_a_link_to_a_comparison_works_for_a_colleague(colleague_page: Page) -> None:
@@ -148,7 +146,6 @@ def test_news_of_a_saved_search_are_counted_and_then_seen(opened: Page, own: Cli
     expect(opened.locator("[data-slide]").first.get_by_text("New", exact=True)).to_be_visible()
     go(opened, f"#/results?archive=cohort&ask=slide&slide={A}&v.since=2101-01-01T00:00:00Z")
     expect(opened.locator("[data-slide]").first.get_by_text("New", exact=True)).to_have_count(0)
-    own.delete_saved_search(saved.search_id)
 
 
 def _with_news(route: object, count: int) -> None:
@@ -170,7 +167,6 @@ def test_a_worklist_is_made_of_a_collection_by_one_click(opened: Page, own: Clie
     assert download.value.suggested_filename.endswith(".csv")
     table.get_by_role("link", name=A, exact=True).first.click()
     expect(opened.locator("[data-slide]").first).to_be_visible()
-    own.delete_collection(key)
 
 
 def test_lists_ask_for_no_slides_and_a_large_collection_is_shown_whole(opened: Page, own: Client) -> None:
@@ -188,4 +184,3 @@ def test_lists_ask_for_no_slides_and_a_large_collection_is_shown_whole(opened: P
     for one in (ids[0], ids[-1]):
         expect(opened.get_by_label(f"Note on {one}", exact=True)).to_be_visible()
     assert [url.partition("?")[0].rpartition("/")[2] for url in asked] == [key, "slides", "slides"]
-    own.delete_collection(key)

@@ -7,6 +7,7 @@ import io
 import re
 import shutil
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,10 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from histoseek.api import Archive
-from histoseek.server.security.tokens import TokenStore
-from histoseek.server.state.database import State
 from histoseek.server.web_page import STATIC
+from tests.browser.fresh import renew
 from tests.browser.watched import Watched, accessibility_faults, expect_loaded
+from tests.server.conftest import new_token
 from tests.server.running import RunningServer, serving
 
 DROP = """files => {
@@ -42,7 +43,7 @@ def place(indexed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def writing(place: Path) -> Iterator[RunningServer]:
+def kept_writing(place: Path) -> Iterator[RunningServer]:
     """A server that may add slides to it."""
     options = ("--write", "--import-folder", str(place / "import"))
     with serving([place / "ward.archive"], place / "state", *options) as running:
@@ -50,19 +51,32 @@ def writing(place: Path) -> Iterator[RunningServer]:
 
 
 @pytest.fixture
-def work(page: Page, writing: RunningServer) -> Page:
-    """The page of what is under way."""
-    return open_work(page, writing, writing.token)
+def writing(kept_writing: RunningServer, place: Path) -> RunningServer:
+    """That server for one test: its archive has its own slides alone, and its import folder none."""
+    server = renew(kept_writing)
+    with server.client() as client:
+        for one in client.list_slides("ward"):
+            if not one.slide_id.startswith("SIM-"):
+                client.remove_slide("ward", one.slide_id, erase="later")
+    for path in (place / "import").glob("*.tiff"):
+        path.unlink()
+    return server
 
 
 @pytest.fixture
-def slides(cohort: Path) -> list[bytes]:
-    """Slides that the archive does not know: its own with a byte more."""
-    return [path.read_bytes() + b"\0" for path in sorted(cohort.glob("*.tiff"))[:3]]
+def work(page: Page, writing: RunningServer) -> Page:
+    """The page of what is under way."""
+    return open_work(page, writing)
 
 
-def open_work(page: Page, server: RunningServer, token: str) -> Page:
-    page.goto(f"{server.url}#token={token}")
+@pytest.fixture
+def slides(cohort: Path, tmp_path: Path) -> list[bytes]:
+    """Slides that the archive does not know and has not removed: its own with the name of the test's folder."""
+    return [path.read_bytes() + str(tmp_path).encode() for path in sorted(cohort.glob("*.tiff"))[:3]]
+
+
+def open_work(page: Page, server: RunningServer) -> Page:
+    page.goto(f"{server.url}#token={server.token}")
     page.get_by_label("Archive", exact=True).wait_for()  # what is dropped before is for no archive yet
     page.evaluate("location.hash = '/work'")
     page.get_by_role("heading", name="Work", exact=True).wait_for()
@@ -200,18 +214,13 @@ def test_of_the_import_folder_the_bad_file_says_why_and_is_tried_again(
 
 
 def test_who_may_not_add_slides_sees_why(page: Page, writing: RunningServer) -> None:
-    state = State(writing.state)
-    try:
-        token = TokenStore(state).add("looker", "read").text
-    finally:
-        state.close()
-    open_work(page, writing, token)
+    open_work(page, replace(writing, token=new_token(writing, "read")))
     expect(page.get_by_text("Your token is for looking and searching.")).to_be_visible()
     expect(page.get_by_role("region", name="Import folder")).to_have_count(0)
 
 
 def test_a_lost_connection_stops_no_upload(watched: Watched, writing: RunningServer, slides: list[bytes]) -> None:
-    page = open_work(watched.page, writing, writing.token)
+    page = open_work(watched.page, writing)
     lost = iter([True])
     page.route(
         re.compile(r"/files/0\?"), lambda route: route.abort() if next(lost, False) else route.continue_(), times=2
