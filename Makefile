@@ -74,7 +74,7 @@ types: $(STAMP) $(PAGE_TOOLS)
 
 tests: $(STAMP) page
 	$(NPM) test --silent
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 clean:
 	rm -rf $(VENV) $(OUT) web/node_modules $(dir $(PAGE)) $(MODEL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from histoseek.api import Archive
+from histoseek.garbage import collect_seldom
 from histoseek.settings import get_settings
 from histoseek.simulate.cohort_spec import CohortSpec, write_cohort
 from tests.servers.postgres import PostgresServer, start_postgres
@@ -30,9 +32,34 @@ pytest.register_assert_rewrite(
 # No test's files need to outlive a power cut, and discs take their time. What `subprocess` starts flushes as users' do.
 os.fsync = os.fstat
 
+# Programs of ours do it, too, and what tests load is to stay.
+collect_seldom()
+
 # How long an example takes says nothing on a machine that does other things, too.
 settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tests")
+
+
+_SLOW_FILES = (
+    "server/test_openapi.py",
+    "server/test_server_copies.py",
+    "server/test_lifecycle.py",
+    "server/test_api_work.py",
+    "server/test_attacks.py",
+    "server/uploads/test_sandbox_ends.py",
+    "server/test_overviews.py",
+    "server/test_sandbox_state.py",
+    "server/test_odd_archives.py",
+    "server/test_several_servers.py",
+)
+"""Few tests that take long, those that take longest first."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, then those with most tests: what is begun last is alone at the end."""
+    places = {Path(__file__).parent / name: place for place, name in enumerate(_SLOW_FILES)}
+    counts = Counter(item.path for item in items)
+    items.sort(key=lambda item: (places.get(item.path, len(places)), -counts[item.path], str(item.path)))
 
 
 @pytest.fixture(autouse=True)

@@ -6,12 +6,14 @@ import io
 import sys
 
 from histoseek.errors import HistoseekError
+from histoseek.garbage import collect_seldom
 
 _INTERRUPTED = 130
 
 
 def main() -> None:
     """Run the command line."""
+    collect_seldom()
     import typer
 
     from histoseek.cli.app import app

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -148,6 +149,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     warming = Warming(context.archives, context.maps, context.images, context.tiles, context.shutdown)
     warming.start()
     await run_in_threadpool(warming.wait)
+    # What is there now stays: to look for garbage among it would hold up all answers for as long.
+    gc.freeze()
     try:
         yield
     finally:

@@ -14,9 +14,19 @@ HistoseekError
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar
 
-from histoseek.errors import HistoseekError
+from histoseek.errors import (
+    ArchiveError,
+    BadFilter,
+    EncoderError,
+    HistoseekError,
+    SlideError,
+    UnknownCase,
+    UnknownSlide,
+)
+from histoseek.search.scope.public import PRIVATE_COLUMNS
 
 
 class RequestError(HistoseekError):
@@ -79,3 +89,20 @@ class Overloaded(Retriable):
     """No capacity at the moment."""
 
     status = 503
+
+
+def format_detail(error: HistoseekError) -> str:
+    """What is wrong and what to do, without what names a file of the server's."""
+    text = f"{error.what}. {error.advice}" if error.advice else error.what
+    if isinstance(error, SlideError | EncoderError):
+        return text
+    if isinstance(error, ArchiveError):
+        return f"archive: {text}"
+    if isinstance(error, BadFilter):
+        columns = ", ".join(name for name in error.columns if name not in PRIVATE_COLUMNS)
+        return f"filter: {error.what}. The columns are: {columns}"
+    if isinstance(error, UnknownSlide | UnknownCase):
+        return f"{error.where}: {error.what}"
+    # Of tables and folders only the name is sent.
+    where = Path(error.where).name if error.where.startswith("/") else error.where
+    return f"{where}: {text}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -13,23 +12,19 @@ from starlette.exceptions import HTTPException
 
 from histoseek.errors import (
     ArchiveBusy,
-    ArchiveError,
     ArchiveNotFound,
     ArchiveReadOnly,
-    BadFilter,
     DamagedArchive,
     DiskFull,
     EncoderError,
     HistoseekError,
     MissingExtra,
     OutOfTime,
-    SlideError,
     UnknownCase,
     UnknownSlide,
 )
 from histoseek.rest.base import Problem
-from histoseek.search.scope.public import PRIVATE_COLUMNS
-from histoseek.server.errors import RequestError, Retriable, Unauthorized
+from histoseek.server.errors import RequestError, Retriable, Unauthorized, format_detail
 from histoseek.server.tiles.tile_grid import NoSuchTile
 
 MEDIA_TYPE = "application/problem+json"
@@ -99,23 +94,6 @@ def get_status(error: HistoseekError) -> int:
     if isinstance(error, RequestError):
         return error.status
     return next((status for kind, status in _STATUS if isinstance(error, kind)), 422)
-
-
-def format_detail(error: HistoseekError) -> str:
-    """What is wrong and what to do, without what names a file of the server's."""
-    text = f"{error.what}. {error.advice}" if error.advice else error.what
-    if isinstance(error, SlideError | EncoderError):
-        return text
-    if isinstance(error, ArchiveError):
-        return f"archive: {text}"
-    if isinstance(error, BadFilter):
-        columns = ", ".join(name for name in error.columns if name not in PRIVATE_COLUMNS)
-        return f"filter: {error.what}. The columns are: {columns}"
-    if isinstance(error, UnknownSlide | UnknownCase):
-        return f"{error.where}: {error.what}"
-    # Of tables and folders only the name is sent.
-    where = Path(error.where).name if error.where.startswith("/") else error.where
-    return f"{where}: {text}"
 
 
 def _handle_known_error(request: Request, error: Exception) -> Any:

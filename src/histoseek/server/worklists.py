@@ -13,10 +13,9 @@ from histoseek.errors import ArchiveError, HistoseekError
 from histoseek.search.queries import ArchivedSlide, EncodedSlide
 from histoseek.search.worklist import WorklistOptions, WorklistRow, make_worklist_row
 from histoseek.server.archives.registry import ArchiveEntry, ArchiveRegistry
-from histoseek.server.errors import Overloaded
+from histoseek.server.errors import Overloaded, format_detail
 from histoseek.server.jobs.job_store import StoredJob
 from histoseek.server.jobs.supervisor import JobCancelled, ProgressCallback
-from histoseek.server.problems import format_detail
 from histoseek.server.state.worklists import ListedSlide, StoredWorklist, WorklistStore
 from histoseek.server.uploads.uploaded_slides import UploadedSlides
 from histoseek.server.work_queue import WorkQueue

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from histoseek.api import Archive
 from histoseek.files import write_atomic
+from histoseek.garbage import collect_seldom
 from histoseek.rest.archives import Map
 from histoseek.search.maps.overview import overview
 from histoseek.server.logs import locate_error
@@ -21,6 +22,7 @@ _NICE = 10
 def main(archive: str, path: Path, label: str | None) -> None:
     """Lay an archive out, and write the map; searches of the server go first."""
     os.nice(_NICE)
+    collect_seldom()
     layout = overview(Archive.open(archive), label)
     archive_map = Map(
         slide_ids=layout.slide_ids,

@@ -104,6 +104,11 @@ class JobStore:
         """clock: None for the one that all servers of the state share."""
         self._state = state
         self._clock = clock or state.now
+        self._on_addition: Callable[[JobKind], None] | None = None
+
+    def watch_additions(self, on_addition: Callable[[JobKind], None]) -> None:
+        """Be told the kind of each job that this process adds: others' are only found by `claim`."""
+        self._on_addition = on_addition
 
     def add(
         self,
@@ -133,6 +138,8 @@ class JobStore:
                 " (SELECT job_id FROM jobs ORDER BY created DESC LIMIT ?)",
                 (_MAX_STORED,),
             )
+        if self._on_addition:
+            self._on_addition(kind)
         return self.get(job_id)
 
     def add_erasure(self, archive: str, owner: str) -> StoredJob:

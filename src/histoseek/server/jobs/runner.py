@@ -19,13 +19,13 @@ from types import FrameType
 from histoseek.api import Archive
 from histoseek.archive.indexing.ingest import IndexReport
 from histoseek.errors import ArchiveBusy, HistoseekError
+from histoseek.garbage import collect_seldom
 from histoseek.progress import CountingReporter, Reporter
-from histoseek.server.errors import Overloaded
+from histoseek.server.errors import Overloaded, format_detail
 from histoseek.server.jobs.import_folder import KEPT
 from histoseek.server.jobs.job_spec import PLACEHOLDER, NewSlide, hide_person_name, parse_spec
 from histoseek.server.jobs.job_store import JobStore, Outcome, StoredJob, StoredRefusal, add_outcomes
 from histoseek.server.jobs.supervisor import describe_unexpected, insist
-from histoseek.server.problems import format_detail
 from histoseek.server.settings import ServerSettings
 from histoseek.server.state.database import State
 from histoseek.slides.readers.base import SUFFIXES
@@ -98,6 +98,7 @@ class _TileReporter:
 def main(job_id: str) -> None:
     """Do one job of the server whose settings are in the environment."""
     signal.signal(signal.SIGTERM, _stop)
+    collect_seldom()
     settings = ServerSettings.from_environment()
     jobs = JobStore(State.from_settings(settings))
     job = jobs.get(job_id)

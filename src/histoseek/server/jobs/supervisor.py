@@ -15,9 +15,8 @@ from functools import partial
 from pathlib import Path
 
 from histoseek.errors import HistoseekError
-from histoseek.server.errors import Overloaded
+from histoseek.server.errors import Overloaded, format_detail
 from histoseek.server.jobs.job_store import JobKind, JobStore, StoredJob
-from histoseek.server.problems import format_detail
 
 _POLL_S = 0.5
 _GRACE_S = 10.0
@@ -75,6 +74,9 @@ class Supervisor:
         self._threads = [
             threading.Thread(target=self._work, args=(kind, do), name=f"jobs-{kind}", daemon=True) for kind, do in kinds
         ]
+        # Set when there may be a job of the kind, and when all ends: who asks with a slide is waiting for it.
+        self._added = {kind: threading.Event() for kind, _ in kinds}
+        jobs.watch_additions(lambda kind: self._added[kind].set())
 
     def start(self) -> None:
         """Begin."""
@@ -84,12 +86,16 @@ class Supervisor:
     def close(self) -> None:
         """Stop; what was begun waits for another process, or for the next start."""
         self._ending.set()
+        for added in self._added.values():
+            added.set()
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(_GRACE_S + _POLL_S)
 
     def _work(self, kind: JobKind, do: Callable[[StoredJob], None]) -> None:
+        added = self._added[kind]
         while not self._ending.is_set():
+            added.clear()
             try:
                 job = self._jobs.claim(kind)
                 if job:
@@ -98,7 +104,8 @@ class Supervisor:
             except Exception as error:
                 # Whatever it was, this thread is the only one that does jobs of its kind here.
                 log.error("jobs of the kind %s", kind, exc_info=error)
-            self._ending.wait(_POLL_S)
+            if not self._ending.is_set():
+                added.wait(_POLL_S)
 
     def _do_here(self, work: Work, job: StoredJob) -> None:
         def report_progress(done: int, total: int | None) -> bool:

@@ -33,7 +33,10 @@ from histoseek.slides.sources.file import FileSource
 router = APIRouter(tags=["jobs"])
 
 JobId = Annotated[str, InPath(pattern=r"^[0-9a-f]{16}$")]
+_LOOKS_AFTER_S = 0.05
 _LOOKS_EVERY_S = 0.5
+"""Of a job that has just changed, and of one that has not for a while."""
+
 _PING_S = 15
 _EVENTS: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}}}}
 _RESERVED_ROLES = frozenset({"file", "slide_id", "report_id", "report"})
@@ -164,15 +167,16 @@ def to_job(job: StoredJob, now: float | None = None) -> Job:
 
 
 async def _stream_events(context: Context, job_id: str) -> AsyncIterator[ServerSentEvent]:
-    last_job = None
+    last_job, pause_s = None, _LOOKS_AFTER_S
     while not context.shutdown.is_set():
         job = await run_in_threadpool(context.jobs.get, job_id)
         if job != last_job:
             yield ServerSentEvent(to_job(job, context.jobs.now).model_dump_json(), event="job")
-            last_job = job
+            last_job, pause_s = job, _LOOKS_AFTER_S
         if job.has_ended:
             return
-        await asyncio.sleep(_LOOKS_EVERY_S)
+        await asyncio.sleep(pause_s)
+        pause_s = min(1.5 * pause_s, _LOOKS_EVERY_S)
 
 
 def require_import_folder(context: Context) -> Path:

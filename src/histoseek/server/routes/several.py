@@ -24,12 +24,12 @@ from histoseek.search.results import SearchResults
 from histoseek.search.several import carry_query, merge_results
 from histoseek.server.archives.registry import ArchiveEntry
 from histoseek.server.context import Context
+from histoseek.server.errors import format_detail
 from histoseek.server.http.dependencies import InContext, Searcher
 from histoseek.server.http.notes import to_notes
 from histoseek.server.http.requests import list_query_slides
 from histoseek.server.http.responses import to_result
 from histoseek.server.http.search_requests import parse_search_query, to_options
-from histoseek.server.problems import format_detail
 from histoseek.server.security.access import Caller
 from histoseek.server.security.limits import RequestKind
 

@@ -14,9 +14,9 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from histoseek.deadline import Deadline, keep_deadline
-from histoseek.server.errors import RequestError, Retriable, TooLarge, TooSlow
+from histoseek.server.errors import RequestError, Retriable, TooLarge, TooSlow, format_detail
 from histoseek.server.logs import current_request_id
-from histoseek.server.problems import format_detail, make_problem_response
+from histoseek.server.problems import make_problem_response
 from histoseek.server.security.bodies import BodyLimit, LimitedBody
 from histoseek.server.security.connections import DEADLINE
 from histoseek.server.security.errors import AddressTooLong
