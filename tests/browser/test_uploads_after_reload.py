@@ -9,39 +9,27 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from histoseek.client.client import Client
-from histoseek.server.web_page import STATIC
 from tests.browser.test_work import delete_upload, drop, open_work, region
 from tests.browser.watched import accessibility_faults
-from tests.server.running import RunningServer, serving
-
-
-@pytest.fixture(scope="module")
-def receiving(indexed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    """A server that takes uploads."""
-    if not (STATIC / "index.html").is_file():
-        pytest.skip("the page is not built: run `make page`")
-    with serving([indexed], tmp_path_factory.mktemp("receiving")) as running:
-        yield running
+from tests.server.running import RunningServer
 
 
 @pytest.fixture
-def work(page: Page, receiving: RunningServer) -> Page:
+def work(page: Page, server: RunningServer) -> Page:
     """The page of what is under way."""
-    return open_work(page, receiving, receiving.token)
+    return open_work(page, server)
 
 
 @pytest.fixture
-def client(receiving: RunningServer) -> Iterator[Client]:
+def client(server: RunningServer) -> Iterator[Client]:
     """Whoever uses the page, by another way."""
-    with Client(receiving.url, receiving.token) as made:
+    with server.client() as made:
         yield made
 
 
 @pytest.fixture
-def slide(cohort: Path, tmp_path: Path, client: Client) -> Path:
-    """A file of the user's, who has no uploads."""
-    for upload in (*client.list_uploads(), *client.list_open_uploads()):
-        client.delete_upload(upload.upload_id)
+def slide(cohort: Path, tmp_path: Path) -> Path:
+    """A file of the user's."""
     path = tmp_path / "half.tiff"
     path.write_bytes(sorted(cohort.glob("*.tiff"))[0].read_bytes())
     return path
