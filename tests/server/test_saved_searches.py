@@ -165,6 +165,14 @@ def test_news_are_as_a_naive_reader_finds_them(changed: tuple[Archive, datetime]
             assert news.count == count_news(archive, where, look) == len(expected)
 
 
+def test_of_many_news_the_latest_are_listed(changed: tuple[Archive, datetime]) -> None:
+    archive, before = changed
+    last = max(record.slide_id for record in archive.records())
+    archive.update(last, {"organ": "lung"})
+    news = list_news(archive, None, LastLook(before, before), most=1)
+    assert ([record.slide_id for record in news.records], news.count) == ([last], 2)
+
+
 def test_news_of_a_question_are_among_its_first_results(changed: tuple[Archive, datetime]) -> None:
     archive, before = changed
     query = ArchivedSlide(OTHER)
@@ -189,6 +197,7 @@ def test_a_condition_tells_of_what_changes(ann: Client, reader: Client) -> None:
     assert [one.new for one in ann.list_saved_searches()] == [1]
     news = ann.get_news(saved.search_id)
     assert [(slide.slide_id, slide.added) for slide in news.slides] == [(SLIDE, False)]
+    assert news.slide_ids == (SLIDE,)
     assert ann.mark_news_seen(news).new == 0
     assert ann.get_news(saved.search_id).count == 0
     ann.change_slide("work", SLIDE, {"site": None})

@@ -85,7 +85,7 @@ class SharedWork(Connection):
 
     def mark_news_seen(self, news: SearchNews) -> SavedSearch:
         """Say that you have seen news: they are none any more."""
-        seen = NewsSeen(as_of=news.as_of, slide_ids=tuple(slide.slide_id for slide in news.slides))
+        seen = NewsSeen(as_of=news.as_of, slide_ids=news.slide_ids)
         return self._send(SavedSearch, "POST", f"{_make_saved_path(news.search_id)}/seen", seen)
 
     def start_worklist(self, archive: str, request: WorklistRequest) -> WorklistInfo:

@@ -92,19 +92,24 @@ class NewSlide(Slide):
 class SearchNews(Response):
     """What a saved search finds that was added or changed since it was looked at last, the latest first.
 
-    count: of all, of which some are listed; as_of: to be given back when they have been seen.
+    count: of all, of which the latest hundred are listed; as_of and slide_ids, those of the latest thousand: to be
+    given back when they have been seen.
     """
 
     search_id: str
     slides: tuple[NewSlide, ...]
+    slide_ids: tuple[str, ...]
     count: int
     as_of: datetime
 
 
 class NewsSeen(Request):
-    """That news have been seen; as_of and slide_ids: as they were in the news."""
+    """That news have been seen; as_of and slide_ids: as they were in the news.
+
+    What came in the ten minutes before and is not among slide_ids may still have been on its way, and is news again.
+    """
 
     model_config = make_example_config({"as_of": "2026-01-31T12:00:00Z", "slide_ids": ["SLIDE-7"]})
 
     as_of: AwareDatetime
-    slide_ids: tuple[SlideId, ...] = Field(default=(), max_length=500)
+    slide_ids: tuple[SlideId, ...] = Field(default=(), max_length=1000)

@@ -11,6 +11,7 @@ from histoseek.archive.folder import ArchiveFolder
 from histoseek.archive.schema import SlideRecord
 from histoseek.search.options import SearchOptions
 from histoseek.search.queries import Query
+from histoseek.search.scope.listing import ListOptions, list_slides
 from histoseek.search.search import search
 
 
@@ -52,13 +53,14 @@ def count_news(archive: ArchiveFolder, where: Where, look: LastLook) -> int:
 
 
 def list_news(archive: ArchiveFolder, where: Where, look: LastLook, most: int = 100) -> News:
-    """The slides of a filter that were added or changed after a look; raises BadFilter."""
+    """The latest slides of a filter that were added or changed after a look; raises BadFilter."""
 
     def find(view: ArchiveFolder) -> News:
         if view.space is None:
             return News()
-        condition = _join(view, where, look)
-        return News(_order(view.store.records(condition, most, 0)), view.store.count(condition))
+        latest = ListOptions(where=_join(view, where, look), sort="updated", limit=most)
+        listed = list_slides(view, latest)
+        return News(_order(listed.records), listed.total)
 
     return archive.read(find)
 

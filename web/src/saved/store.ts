@@ -51,8 +51,8 @@ export async function findNews({ search_id }: SavedSearch, giveUp?: AbortSignal)
 export async function markSeen(saved: SavedSearch): Promise<void> {
   const known = newsOf.peek().get(saved.search_id) ?? (saved.new ? await findNews(saved) : null);
   if (!known?.count) return;
-  const slide_ids = known.slides.map((slide) => slide.slide_id);
-  await orToast(() => savedSearches.seen(saved.search_id, { as_of: known.as_of, slide_ids }));
+  const { as_of, slide_ids } = known;
+  await orToast(() => savedSearches.seen(saved.search_id, { as_of, slide_ids }));
   forget(saved.search_id);
   savedList.reload();
 }

@@ -33,7 +33,7 @@ from histoseek.server.http.responses import to_slide
 from histoseek.server.http.search_requests import parse_search_query, to_options, to_where
 from histoseek.server.state.clean_texts import require_few
 from histoseek.server.state.feedback import remove_identifiers
-from histoseek.server.state.saved_searches import StoredSearch
+from histoseek.server.state.saved_searches import MAX_SHOWN, StoredSearch
 from histoseek.server.state.slide_traces import Json
 
 router = APIRouter(prefix="/saved-searches", tags=["saved searches"])
@@ -87,7 +87,7 @@ async def get_news(context: InContext, caller: Searcher, search_id: SearchId) ->
     request, look = _parse_question(stored), _to_look(stored)
     if isinstance(request, SlideCondition):
         where = to_where(entry, request.where, request.filters)
-        news = await context.search_queue.run(lambda: list_news(entry.archive, where, look, MOST_LISTED))
+        news = await context.search_queue.run(lambda: list_news(entry.archive, where, look, MAX_SHOWN))
     else:
         query = await parse_search_query(context, caller, entry, request.query, request.marks)
         options = to_options(entry, request)
@@ -176,4 +176,5 @@ def _to_news(stored: StoredSearch, news: News, as_of: datetime) -> SearchNews:
         NewSlide(**to_slide(record).model_dump(), added=record.created > stored.since)
         for record in news.records[:MOST_LISTED]
     )
-    return SearchNews(search_id=stored.search_id, slides=slides, count=news.count, as_of=as_of)
+    seen = tuple(record.slide_id for record in news.records[:MAX_SHOWN])
+    return SearchNews(search_id=stored.search_id, slides=slides, slide_ids=seen, count=news.count, as_of=as_of)

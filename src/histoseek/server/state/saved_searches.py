@@ -18,7 +18,7 @@ from histoseek.server.state.slide_traces import Json, SlideTraces, list_question
 
 MAX_SAVED = 100
 MAX_NAME_LENGTH = 200
-MAX_SHOWN = 500
+MAX_SHOWN = 1000
 
 COMMIT_LAG_S = 600.0
 """How long a slide may be on its way into an archive after the time that it bears: while it is read and committed."""
