@@ -36,7 +36,7 @@ from histoseek.server.routes import (
     uploads,
     worklists,
 )
-from histoseek.server.routes.tile_route import TileRoute
+from histoseek.server.routes.tile_route import RememberedTiles, TileRoute
 from histoseek.server.security.middleware import Guard
 from histoseek.server.security.recorder import Recorder
 from histoseek.server.settings import ServerSettings
@@ -86,9 +86,11 @@ def create_app(settings: ServerSettings) -> FastAPI:
     app.state.context = context
     app.router.lifespan_context = _lifespan
     record = Recorder(context.audit, context.metrics, settings.archives)
+    tiles = TileRoute(API)
     app.add_middleware(GZipMiddleware, minimum_size=_COMPRESSED_BYTES, compresslevel=_COMPRESSION)
+    app.add_middleware(RememberedTiles, route=tiles)
     app.add_middleware(Guard, settings=settings, record=record, reserve=record.reserve)
-    app.router.routes.insert(0, TileRoute(API))
+    app.router.routes.insert(0, tiles)
     add_page(app)
     return app
 

@@ -19,6 +19,7 @@ from histoseek.server.archives.maps import MapStore
 from histoseek.server.archives.registry import ArchiveEntry, ArchiveRegistry
 from histoseek.server.jobs.job_store import JobKind, JobStore, StoredJob
 from histoseek.server.jobs.supervisor import ProgressCallback, Supervisor, Work, remove_temporary_folders
+from histoseek.server.rounds import TilesFirst
 from histoseek.server.security.access import Access, Caller, CallerMemory
 from histoseek.server.security.audit import AuditLog
 from histoseek.server.security.head import RequestHead
@@ -72,6 +73,7 @@ class Context:
     upload_queue: WorkQueue
     tile_queue: WorkQueue
     figure_queue: WorkQueue
+    tiles_first: TilesFirst
     answers: AnswerMemory
     images: SlideImages
     tiles: TileService
@@ -113,6 +115,7 @@ class Context:
             upload_queue=WorkQueue("query", _MAX_UPLOAD_QUERIES, limits.search_s),
             tile_queue=WorkQueue("tile", _TILE_THREADS, limits.search_s, limits.search_s, max_waiting=_MAX_TILES),
             figure_queue=WorkQueue("figure", 1, limits.search_s, limits.search_s, max_waiting=_MAX_FIGURES),
+            tiles_first=TilesFirst(),
             answers=AnswerMemory(_ANSWERS_MB * 2**20),
             images=SlideImages(),
             tiles=TileService(_OPEN_SLIDES, _TILE_CACHE_MB),

@@ -15,6 +15,8 @@ current_request_id: ContextVar[str] = ContextVar("request_id_now", default="")
 
 _OURS = ("histoseek", "uvicorn")
 _ACCESS = "uvicorn.access"
+_SILENT = logging.CRITICAL + 1
+"""No record is even made: uvicorn makes one for each request, as this logger has a handler."""
 
 
 def configure_logging(json_lines: bool) -> None:
@@ -40,7 +42,7 @@ def configure_logging(json_lines: bool) -> None:
                 "uvicorn.error": {"level": "INFO", "handlers": [], "propagate": True},
                 # It names damaged files by their paths; the readers of slides report them, too.
                 "pyvips": {"level": "ERROR"},
-                _ACCESS: {"handlers": ["nowhere"], "propagate": False},
+                _ACCESS: {"level": _SILENT, "handlers": ["nowhere"], "propagate": False},
             },
         }
     )

@@ -6,7 +6,7 @@ import io
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Event
+from threading import Event, current_thread
 
 import cv2
 import numpy as np
@@ -22,7 +22,7 @@ from histoseek.slides.readers.base import Pixels
 from histoseek.slides.slide import Slide
 from histoseek.slides.sources.file import FileSource
 from tests.server.tiles.pictures import halves, smooth_noise, write_tiff
-from tests.waiting import HANG_S
+from tests.waiting import HANG_S, wait_for
 
 
 @pytest.fixture
@@ -169,3 +169,38 @@ def likeness(one: np.ndarray, other: np.ndarray) -> float:
     """Correlation of two pictures brought to one size."""
     pair = [small(picture).ravel() for picture in (one, other)]
     return float(np.corrcoef(*pair)[0, 1]) if min(part.std() for part in pair) >= 1 else 0.0
+
+
+def test_a_file_that_goes_on_being_asked_for_is_looked_at_by_nobody_who_waits(
+    slide: FileSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[str] = []
+    original = FileSource.state
+    monkeypatch.setattr(FileSource, "state", lambda self: looks.append(current_thread().name) or original(self))
+    now = [0.0]
+    service = TileService(2, 16, lambda: now[0])
+    picture = service.make_tile(slide, 8, 0, 0)
+    looks.clear()
+    for wanted in range(1, 8):
+        now[0] += 0.7
+        while len(looks) < wanted:
+            found = service.recall_tile(slide, 8, 0, 0)
+            assert found is not None
+            assert found[1] == picture
+    assert all(name.startswith("files") for name in looks)
+    assert len(looks) < 15
+    now[0] += 10
+    assert service.recall_tile(slide, 8, 0, 0) is None, "nobody asked for it meanwhile"
+    service.close()
+
+
+def test_a_file_that_is_gone_is_forgotten_in_time(slide: FileSource) -> None:
+    now = [0.0]
+    service = TileService(2, 16, lambda: now[0])
+    service.make_tile(slide, 8, 0, 0)
+    slide.path.unlink()
+    now[0] = 1.0
+    wait_for(lambda: service.recall_tile(slide, 8, 0, 0) is None)
+    with pytest.raises(SlideNotFound):
+        service.make_tile(slide, 8, 0, 0)
+    service.close()

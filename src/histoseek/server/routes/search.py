@@ -125,6 +125,8 @@ async def _answer(
     """
     marks = request.marks if isinstance(request, SearchRequest) else None
 
+    await context.tiles_first.wait()
+
     async def make() -> bytes:
         query = await parse_search_query(context, caller, entry, request.query, marks)
         return await context.search_queue.run(lambda: find(query).model_dump_json(by_alias=True).encode())

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from fastapi import Request, Response
 from starlette.routing import BaseRoute, Match
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from histoseek.server.context import Context
 from histoseek.server.http.dependencies import find_caller
@@ -53,17 +53,42 @@ class TileRoute(BaseRoute):
         context: Context = scope["app"].state.context
         await find_caller(context, request, RequestKind.TILES)
         place = scope["path_params"]
-        response = _recall(context, request, place)
-        if response is None:
-            response = await context.tile_queue.run(lambda: _make_response(context, request, place))
+        response = await context.tile_queue.run(lambda: _make_response(context, request, place))
         await response(scope, receive, send)
 
 
-def _recall(context: Context, request: Request, place: Mapping[str, str]) -> Response | None:
-    """The answer where all of it is in memory: taking a thread costs more than giving it."""
-    image = context.images.recall(place["archive"], place["slide_id"])
-    found = context.tiles.recall_tile(image.source, *_parse(place)) if image else None
-    return respond_with_picture(request, found[0], lambda: found[1]) if found else None
+class RememberedTiles:
+    """Answers requests for tiles that are in memory, from callers that are, before the application sees them.
+
+    Its layers, such as the one that compresses, have nothing to do for pictures. To stand right behind Guard; whatever
+    is not remembered takes the application's way.
+    """
+
+    def __init__(self, app: ASGIApp, route: TileRoute) -> None:
+        self._app = app
+        self._route = route
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        response = self._recall(scope) if scope["type"] == "http" else None
+        await (response or self._app)(scope, receive, send)
+
+    def _recall(self, scope: Scope) -> Response | None:
+        """The answer where all of it is in memory: taking a thread costs more than giving it."""
+        match, found = self._route.matches(scope)
+        if match is Match.NONE:
+            return None
+        context: Context = scope["app"].state.context
+        context.tiles_first.count_tile()
+        place = found["path_params"]
+        image = context.images.recall(place["archive"], place["slide_id"])
+        tile = context.tiles.recall_tile(image.source, *_parse(place)) if image else None
+        if tile is None:
+            return None
+        scope.update(found)  # what is refused is noted by it, too
+        request, (tag, picture) = Request(scope), tile
+        caller = context.recall(request, RequestKind.TILES)
+        return respond_with_picture(request, tag, lambda: picture) if caller else None
 
 
 def _make_response(context: Context, request: Request, place: Mapping[str, str]) -> Response:

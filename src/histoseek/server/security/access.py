@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from histoseek.server.clock import Clock
 from histoseek.server.errors import Forbidden, Unauthorized
+from histoseek.server.rounds import OnceARound
 from histoseek.server.security.head import RequestHead
 from histoseek.server.security.hosts import is_same_origin
 from histoseek.server.security.limits import RateLimiter
@@ -101,12 +102,13 @@ class CallerMemory:
     """Who sent the last requests, for some seconds and only while the state stays as it is: a token that is revoked, or
     a session that is ended, is no good from then on. Without a mark of the state nothing is remembered.
 
-    Heads are kept as digests. Safe to use from several threads.
+    Heads are kept as digests. Safe to use from several threads, `recall` from one event loop at a time.
     """
 
     def __init__(self, read_mark: Callable[[], int | None], clock: Clock = time.monotonic) -> None:
         """read_mark: `State.read_mark`."""
         self.read_mark = read_mark
+        self._mark_now = OnceARound(read_mark)
         self._clock = clock
         self._callers: OrderedDict[bytes, tuple[int, float, Caller]] = OrderedDict()
         self._guard = threading.Lock()
@@ -115,7 +117,7 @@ class CallerMemory:
         """Who sent a request with the same head a moment ago."""
         with self._guard:
             mark, until, caller = self._callers.get(_digest(head), (None, 0.0, None))
-        return caller if mark is not None and until > self._clock() and mark == self.read_mark() else None
+        return caller if mark is not None and until > self._clock() and mark == self._mark_now.read() else None
 
     def keep(self, head: RequestHead, caller: Caller, mark: int | None) -> None:
         """Remember who sent a request; mark: of the state before it was looked up there."""

@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
+from histoseek.server.rounds import OnceARound
 from histoseek.server.security.errors import AuditUnavailable
 
 _FILE = "audit.jsonl"
@@ -72,6 +73,7 @@ class AuditLog:
     ) -> None:
         """reserve_bytes: for the lines of all requests that may be under way, of all processes."""
         self._path = folder / _FILE
+        self._state = OnceARound(self._path.stat)
         self._lock_path = folder / _LOCK
         self._most_bytes = most_bytes
         self._max_files = max_files
@@ -107,6 +109,7 @@ class AuditLog:
                 if end > self._most_bytes:
                     os.ftruncate(handle, end)  # gives the reserve back
                     self._rotate()
+                    self._reserved = (0, 0)
         except OSError as error:
             self._reserved = (0, 0)
             _log.error("the audit log can't be written", exc_info=error)
@@ -121,7 +124,8 @@ class AuditLog:
     def _has_reserve(self) -> bool:
         number, end = self._reserved
         try:
-            state = self._path.stat()
+            # The reserve is for as many requests as there are connections: for all that the event loop has at hand.
+            state = self._state.read()
         except FileNotFoundError:  # another process has just put it aside
             return False
         return state.st_ino == number and state.st_size + self._reserve_bytes <= end

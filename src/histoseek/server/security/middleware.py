@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
+import random
 import re
-import secrets
 import time
 from collections.abc import Callable
 
@@ -62,6 +62,8 @@ _ALWAYS = (
     ("Cross-Origin-Opener-Policy", "same-origin"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
 )
+_HEADERS = tuple((name.lower().encode(), value.encode()) for name, value in _ALWAYS)
+_NAMES = frozenset(name for name, _ in _HEADERS)
 
 _UNCACHED = ("/api/", "/metrics")
 
@@ -197,8 +199,9 @@ def _make_problem(request: Request, error: Exception) -> Response:
 
 def _choose_request_id(headers: Headers) -> str:
     """The id that a proxy or client gave, when it is one; a new one otherwise."""
+    # Ids only have to differ: asking the system for secret ones takes longer.
     header = headers.get("x-request-id", "")
-    return header if _REQUEST_ID.fullmatch(header) else secrets.token_hex(16)
+    return header if _REQUEST_ID.fullmatch(header) else f"{random.getrandbits(128):032x}"
 
 
 def _is_upload(scope: Scope) -> bool:
@@ -216,7 +219,7 @@ def _is_long(scope: Scope) -> bool:
 
 def protect_response(headers: MutableHeaders, path: str) -> None:
     """Add the headers; answers of the API are kept in no cache unless their route says otherwise."""
-    for name, value in _ALWAYS:
-        headers[name] = value
+    headers.raw[:] = [header for header in headers.raw if header[0].lower() not in _NAMES]
+    headers.raw.extend(_HEADERS)
     if path.startswith(_UNCACHED):
         headers.setdefault("Cache-Control", "no-store")

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from histoseek.deadline import check_deadline
-from histoseek.errors import InputError
+from histoseek.errors import InputError, SlideError
+from histoseek.server.clock import Clock
 from histoseek.server.tiles import jpeg
 from histoseek.server.tiles.cache import ByteCache
 from histoseek.server.tiles.open_slides import OpenSlides
@@ -29,8 +32,11 @@ THUMBNAIL_PX = range(16, 2049)
 _VERSION = 1
 """To be raised when other bytes are made of the same slide."""
 
-_BELIEVED_S = 1.0
+_BELIEVED_S = 2.0
 """How long a file is believed to be as it was: then it is looked at again, which may take its time."""
+
+_LOOKED_AFTER_S = 0.5
+"""When it is looked at again by a thread that nobody waits for, if it is still asked for."""
 
 _MOST_STATES = 1024
 _PICTURES_BYTES = 2**30
@@ -45,10 +51,13 @@ class TileService:
     UnreadableSlide for a slide that is missing or damaged.
     """
 
-    def __init__(self, max_open_slides: int, cache_mb: int) -> None:
+    def __init__(self, max_open_slides: int, cache_mb: int, clock: Clock = time.monotonic) -> None:
         self._slides = OpenSlides(max_open_slides, _PICTURES_BYTES)
         self._cache = ByteCache(cache_mb * 2**20)
+        self._clock = clock
         self._states: OrderedDict[SlideSource, tuple[str, float]] = OrderedDict()
+        self._looked_at: set[SlideSource] = set()
+        self._looking = ThreadPoolExecutor(1, "files")
         self._guard = threading.Lock()
         self._decoding = Turns(max(2, len(os.sched_getaffinity(0))))
 
@@ -79,11 +88,19 @@ class TileService:
             return self._make(key, lambda: image.encode_tile(level, column, row, stain))
 
     def recall_tile(self, source: SlideSource, level: int, column: int, row: int) -> tuple[str, bytes] | None:
-        """A tile with its ETag, where it is in memory and the file was looked at a moment ago: nothing is read."""
+        """A tile with its ETag, where it is in memory and the file was looked at a moment ago: nothing is read.
+
+        The file of a slide that goes on being asked for is looked at in time by a thread, so that nobody waits for it.
+        """
         with self._guard:
-            state, until = self._states.get(source, ("", 0.0))
-        picture = self._cache.get((source, state, level, column, row, None)) if until > time.monotonic() else None
-        return (_make_etag(state), picture) if picture is not None else None
+            state, seen = self._states.get(source, ("", -math.inf))
+        age_s = self._clock() - seen
+        picture = self._cache.get((source, state, level, column, row, None)) if age_s < _BELIEVED_S else None
+        if picture is None:
+            return None
+        if age_s > _LOOKED_AFTER_S:
+            self._look_ahead(source)
+        return _make_etag(state), picture
 
     def make_thumbnail(self, source: SlideSource, px: int) -> bytes:
         """The whole slide as a JPEG file with its longer edge as given. Raises InputError outside of THUMBNAIL_PX."""
@@ -125,18 +142,36 @@ class TileService:
 
     def close(self) -> None:
         """Close all slides, those in use after their last reader, and free the memory."""
+        self._looking.shutdown(wait=False, cancel_futures=True)
         self._slides.close()
         self._cache.clear()
 
     def _read_state(self, source: SlideSource) -> str:
         """What tells the file's content from others, as it is now."""
+        seen = self._clock()
         state = source.state()
         with self._guard:
-            self._states[source] = state, time.monotonic() + _BELIEVED_S
+            self._states[source] = state, seen
             self._states.move_to_end(source)
             while len(self._states) > _MOST_STATES:
                 self._states.popitem(last=False)
         return state
+
+    def _look_ahead(self, source: SlideSource) -> None:
+        """Look at a file in a thread, unless that is under way."""
+        if source not in self._looked_at:
+            self._looked_at.add(source)
+            self._looking.submit(self._look, source)
+
+    def _look(self, source: SlideSource) -> None:
+        try:
+            self._read_state(source)
+        except SlideError:
+            # Who asks for it next is told.
+            with self._guard:
+                self._states.pop(source, None)
+        finally:
+            self._looked_at.discard(source)
 
     def _make(self, key: Hashable, make: Callable[[], bytes]) -> bytes:
         with self._decoding:
