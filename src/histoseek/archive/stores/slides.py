@@ -259,7 +259,9 @@ class SlideTable:
         """The slides of a filter whose reports have any of some tokens, best first; none without full-text search."""
         if not tokens or not self.capabilities.full_text:
             return []
-        return self._store.text(tokens, count, self.filter(where))
+        view, key = self.snapshot(), repr((*sorted(tokens.items()), count, str(where)))
+        read = view._memory.recall("hits", [key], lambda _: {key: view._store.text(tokens, count, view.filter(where))})
+        return list(read[key])
 
     def record_text(self, words: Sequence[Mapping[str, float]], count: int, where: Where) -> list[TextHit]:
         """The slides of a filter whose records have any of some words (`RecordWords.search`), best first.

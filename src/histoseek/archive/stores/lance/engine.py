@@ -8,16 +8,21 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from histoseek.archive.stores.lance.deferral import import_deferring
 from histoseek.errors import DamagedArchive
 
-__all__ = ["TABLE", "keep_schema", "lancedb", "open_remote_table", "open_table"]
+__all__ = ["ROW_ID", "TABLE", "lancedb", "make_steady", "open_remote_table", "open_table"]
 
 os.environ.setdefault("LANCEDB_LOG", "error")
 # The REST client is for databases behind a server, and costs more than all else that a short command does.
 lancedb = import_deferring(("lancedb", "lancedb.index", "lancedb.query"), "lance_namespace_urllib3_client")
 
 TABLE = "slides"
+
+ROW_ID = "_rowid"
+"""The engine's column of the numbers of rows."""
 
 
 def open_table(folder: Path, consistency: timedelta | None) -> Any:
@@ -41,7 +46,25 @@ def open_remote_table(address: str, consistency: timedelta | None, options: Mapp
     )
 
 
-def keep_schema(table: Any) -> Any:
-    """A table that always shows one version, which no longer asks for its schema: each query does two to five times."""
-    table.__class__ = type("SteadyTable", (type(table),), {"schema": table.schema})
+def make_steady(table: Any) -> Any:
+    """A table that always shows one version, which hands less to the engine's thread and back: threads that compute for
+    others are waited for each time.
+
+    It no longer asks for its schema, which each query does two to five times, and takes what is small (so many of the
+    best, numbers of rows) at once, in place of one hand-over to begin, one for each part and one to learn that there is
+    no other.
+    """
+    kind = type(table)
+
+    def execute(self: Any, query: Any, *, batch_size: int | None = None, timeout: timedelta | None = None) -> Any:
+        if query.limit is None and query.columns != [ROW_ID]:
+            return kind._execute_query(self, query, batch_size=batch_size, timeout=timeout)
+
+        async def read() -> pa.RecordBatchReader:
+            reader = await self._table._execute_query(query, batch_size=batch_size, timeout=timeout)
+            return pa.RecordBatchReader.from_batches(reader.schema, await reader.read_all())
+
+        return lancedb.background_loop.LOOP.run(read())
+
+    table.__class__ = type("SteadyTable", (kind,), {"schema": table.schema, "_execute_query": execute})
     return table

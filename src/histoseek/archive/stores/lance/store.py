@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from histoseek.archive.stores.base import StorePlace, StoreStats
 from histoseek.archive.stores.lance.changes import read_fragments
-from histoseek.archive.stores.lance.engine import TABLE, keep_schema, lancedb, open_table
+from histoseek.archive.stores.lance.engine import TABLE, lancedb, make_steady, open_table
 from histoseek.archive.stores.lance.faults import ENGINE_ERRORS, translating
 from histoseek.archive.stores.lance.indexes import index_columns, index_tokens
 from histoseek.archive.stores.lance.ledger import Ledger
@@ -88,7 +88,7 @@ class LanceStore(TableStore):
         table = open_table(visible.folder, None)
         with translating(folder, lambda: True):
             table.checkout(int(version))
-            table = keep_schema(table)
+            table = make_steady(table)
         store = cls(folder, table, stays=True, visible=visible)
         if time and store.mark != mark:
             raise OutdatedSnapshot(folder.parent)
@@ -145,7 +145,7 @@ class LanceStore(TableStore):
     def _open_snapshot(self) -> LanceStore:
         table = open_table(self._visible.folder, None)
         with self._reading(None):
-            return LanceStore(self._folder, keep_schema(table), stays=True, visible=self._visible)
+            return LanceStore(self._folder, make_steady(table), stays=True, visible=self._visible)
 
     def _translating(self, where: str | None) -> AbstractContextManager[None]:
         return translating(self._folder, self._is_gone, where, self._name_columns)

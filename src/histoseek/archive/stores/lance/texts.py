@@ -10,11 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from histoseek.archive.stores.base import TextHit
-from histoseek.archive.stores.lance.engine import lancedb
+from histoseek.archive.stores.lance.engine import ROW_ID, lancedb
 from histoseek.archive.stores.lance.indexes import TOKENS
-
-ROW_ID = "_rowid"
-"""The engine's column of the numbers of rows."""
 
 _query = lancedb.query
 
