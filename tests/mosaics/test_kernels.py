@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from threading import Event
 
 import numpy as np
 import pytest
@@ -11,8 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from histoseek.errors import ConfigurationError
+from histoseek.mosaics import kernel_choice
 from histoseek.mosaics import numba_kernels as kernels
 from histoseek.mosaics import numpy_kernels as plain
+from histoseek.mosaics.distances import SignatureBlock
+from tests.mosaics.signatures import make_signature
+from tests.waiting import HANG_S, wait_for
 
 _SCALES = (1.0, 1e-20, 1e-25, 1e18)
 
@@ -96,3 +101,35 @@ kernel_choice.has_numba = lambda: False
 assert kernel_choice.kernels_for(100_000) is plain
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_who_compares_few_slides_never_waits_for_compiling(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go_on, prepared = Event(), Event(), []
+
+    def prepare() -> kernel_choice.Kernels:
+        begun.set()
+        assert go_on.wait(HANG_S)
+        prepared.append(True)
+        return kernels
+
+    monkeypatch.setattr(kernel_choice, "_compared", 10**6)
+    monkeypatch.setattr(kernel_choice, "_preparation", kernel_choice.Preparation(prepare))
+    monkeypatch.setattr(kernel_choice, "has_numba", lambda: True)
+    assert kernel_choice.kernels_for(20) is plain
+    assert begun.wait(HANG_S)
+    assert kernel_choice.kernels_for(20) is plain
+    assert kernel_choice.kernels_for(10**5) is kernels, "so many take longer than getting ready"
+    go_on.set()
+    wait_for(lambda: kernel_choice.kernels_for(20) is kernels)
+    assert prepared == [True]
+
+
+def test_prepared_kernels_compile_nothing_more() -> None:
+    kernel_choice._prepare()
+    before = (*kernels._fill_medians.signatures, *kernels._fill_products.signatures)
+    rng = np.random.default_rng(0)
+    mosaics = [make_signature(rng, count, 8) for count in (3, 2)]
+    block = SignatureBlock.from_signatures(mosaics)
+    kernels.compute_directional_medians(mosaics[0].barcodes, block.barcodes, block.offsets)
+    kernels.inner_products(block.global_vectors, mosaics[0].global_vector)
+    assert (*kernels._fill_medians.signatures, *kernels._fill_products.signatures) == before

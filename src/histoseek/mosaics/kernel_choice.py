@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from functools import lru_cache
 from importlib.util import find_spec
 from typing import Any, Protocol
@@ -16,7 +18,7 @@ Array = np.ndarray[Any, Any]
 Doubles = NDArray[np.float64]
 
 _MOST_COMPARED_PLAINLY = 4096
-"""Slides compared by a process until compiled kernels, which take half a second to import, save time."""
+"""Slides compared by a process until compiled kernels, which take seconds to import beside other work, save time."""
 
 _compared = 0
 
@@ -34,15 +36,56 @@ class Kernels(Protocol):
         """Inner products of vectors [S, D] with a query's [D], float32 [S]."""
 
 
+class Preparation:
+    """Compiled kernels, made ready by a thread of their own."""
+
+    def __init__(self, prepare: Callable[[], Kernels]) -> None:
+        self._prepare = prepare
+        self._guard = threading.Lock()
+        self._is_begun = False
+        self._ready: Kernels | None = None
+
+    def find(self) -> Kernels | None:
+        """The kernels, None until they are ready; the first to ask begins that."""
+        with self._guard:
+            is_begun, self._is_begun = self._is_begun, True
+        if not is_begun:
+            threading.Thread(target=self._run, name="kernels").start()
+        return self._ready
+
+    def _run(self) -> None:
+        self._ready = self._prepare()
+
+
 def kernels_for(slides: int) -> Kernels:
-    """What to compare so many slides with: both give the same numbers."""
+    """What to compare so many slides with: both give the same numbers.
+
+    A few slides at a time go on being compared plainly until compiled kernels are ready: on a busy server all searches
+    waited ten seconds for these.
+    """
     global _compared  # noqa: PLW0603
     _compared += slides
     if _compared <= _MOST_COMPARED_PLAINLY or not has_numba():
         return plain
-    from histoseek.mosaics import numba_kernels as kernels
+    return _import_kernels() if slides > _MOST_COMPARED_PLAINLY else _preparation.find() or plain
 
+
+def _prepare() -> Kernels:
+    """Compiled for what they will be called with."""
+    kernels = _import_kernels()
+    barcodes, offsets, vectors = np.zeros((2, 1), np.uint64), np.arange(3), np.zeros((2, 1), np.float32)
+    kernels.compute_directional_medians(barcodes, barcodes, offsets)
+    kernels.inner_products(vectors, vectors[0])
     return kernels
+
+
+def _import_kernels() -> Kernels:
+    from histoseek.mosaics import numba_kernels
+
+    return numba_kernels
+
+
+_preparation = Preparation(_prepare)
 
 
 @lru_cache(maxsize=1)

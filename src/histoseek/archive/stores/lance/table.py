@@ -20,10 +20,11 @@ from histoseek.archive.schema import VECTOR_COLUMNS
 from histoseek.archive.stores.base import ROW, Capabilities, Neighbour, RowChanges, TextHit, VectorColumn
 from histoseek.archive.stores.lance.changes import compare_rows, write_mark
 from histoseek.archive.stores.lance.dialect import to_sql
+from histoseek.archive.stores.lance.engine import ROW_ID
 from histoseek.archive.stores.lance.erasing import rewrite_parts
 from histoseek.archive.stores.lance.indexes import index_columns, index_tokens
 from histoseek.archive.stores.lance.lookup import MOST_IDS, Lookup
-from histoseek.archive.stores.lance.texts import ROW_ID, find_ids, token_hits
+from histoseek.archive.stores.lance.texts import find_ids, token_hits
 from histoseek.archive.stores.lance.vectors import MOST_BYTES, HeldVectors
 from histoseek.archive.stores.lance.versions import Fragment
 from histoseek.settings import get_settings
