@@ -14,7 +14,6 @@ from dataclasses import replace
 
 from histoseek.deadline import check_deadline
 from histoseek.errors import InputError, SlideError
-from histoseek.server.clock import Clock
 from histoseek.server.tiles import jpeg
 from histoseek.server.tiles.cache import ByteCache
 from histoseek.server.tiles.open_slides import OpenSlides
@@ -51,7 +50,7 @@ class TileService:
     UnreadableSlide for a slide that is missing or damaged.
     """
 
-    def __init__(self, max_open_slides: int, cache_mb: int, clock: Clock = time.monotonic) -> None:
+    def __init__(self, max_open_slides: int, cache_mb: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._slides = OpenSlides(max_open_slides, _PICTURES_BYTES)
         self._cache = ByteCache(cache_mb * 2**20)
         self._clock = clock
