@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Awaitable, Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 from fastapi import Request
@@ -73,7 +73,6 @@ class Context:
     upload_queue: WorkQueue
     tile_queue: WorkQueue
     figure_queue: WorkQueue
-    tiles_first: TilesFirst
     answers: AnswerMemory
     images: SlideImages
     tiles: TileService
@@ -94,6 +93,7 @@ class Context:
     metrics: Metrics
     audit: AuditLog
     shutdown: threading.Event
+    tiles_first: TilesFirst = field(default_factory=TilesFirst)
 
     @classmethod
     def from_settings(cls, settings: ServerSettings) -> Self:
@@ -115,7 +115,6 @@ class Context:
             upload_queue=WorkQueue("query", _MAX_UPLOAD_QUERIES, limits.search_s),
             tile_queue=WorkQueue("tile", _TILE_THREADS, limits.search_s, limits.search_s, max_waiting=_MAX_TILES),
             figure_queue=WorkQueue("figure", 1, limits.search_s, limits.search_s, max_waiting=_MAX_FIGURES),
-            tiles_first=TilesFirst(),
             answers=AnswerMemory(_ANSWERS_MB * 2**20),
             images=SlideImages(),
             tiles=TileService(_OPEN_SLIDES, _TILE_CACHE_MB),
