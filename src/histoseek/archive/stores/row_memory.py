@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from histoseek.archive.filters.expression import Expression, one_of
 from histoseek.archive.schema import SlideRecord, StoredSlide
+from histoseek.archive.stores.base import TextHit
 from histoseek.archive.stores.signature_rows import flat
 
 Value = TypeVar("Value")
@@ -69,6 +70,10 @@ class RowMemory:
     def recall_number(self, kind: str, what: str, count: Callable[[], int]) -> int:
         """How many of a kind there are of something."""
         return self.recall(kind, [what], lambda _: {what: count()})[what]
+
+    def recall_hits(self, what: str, search: Callable[[], list[TextHit]]) -> list[TextHit]:
+        """What words find; what: the words, and all else that the hits depend on."""
+        return list(self.recall("hits", [what], lambda _: {what: search()})[what])
 
     def recall_column(
         self,

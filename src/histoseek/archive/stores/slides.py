@@ -260,8 +260,7 @@ class SlideTable:
         if not tokens or not self.capabilities.full_text:
             return []
         view, key = self.snapshot(), repr((*sorted(tokens.items()), count, str(where)))
-        read = view._memory.recall("hits", [key], lambda _: {key: view._store.text(tokens, count, view.filter(where))})
-        return list(read[key])
+        return view._memory.recall_hits(key, lambda: view._store.text(tokens, count, view.filter(where)))
 
     def record_text(self, words: Sequence[Mapping[str, float]], count: int, where: Where) -> list[TextHit]:
         """The slides of a filter whose records have any of some words (`RecordWords.search`), best first.
