@@ -13,7 +13,7 @@ from histoseek.server.app import create_bare_app
 from histoseek.server.state.clean_texts import MOST_WORK
 from tests.server.conftest import new_token, raw_client
 from tests.server.running import RunningServer
-from tests.waiting import wait_for
+from tests.waiting import HANG_S, wait_for
 
 SLIDE = "SIM-0000-00"
 WRITTEN = "work"
@@ -63,14 +63,14 @@ def raw_reader(kept_server: RunningServer) -> Iterator[httpx2.Client]:
 
 
 def test_every_route_asks_who_is_there(kept_server: RunningServer) -> None:
-    with httpx2.Client(base_url=kept_server.url) as nobody:
+    with httpx2.Client(base_url=kept_server.url, timeout=HANG_S) as nobody:
         for method, path in list_routes():
             if (method, path) not in ANYBODY:
                 assert nobody.request(method, fill(path)).status_code == 401, (method, path)
 
 
 def test_every_route_that_changes_something_wants_the_page_s_header(kept_server: RunningServer) -> None:
-    with httpx2.Client(base_url=kept_server.url) as browser:
+    with httpx2.Client(base_url=kept_server.url, timeout=HANG_S) as browser:
         token = new_token(kept_server)
         browser.post("/api/v1/session", json={"token": token}, headers={"X-Histoseek": "page"})
         for method, path in set(list_routes()) - ANYBODY:
