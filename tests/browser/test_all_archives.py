@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,6 +45,10 @@ def test_words_are_looked_for_in_all_archives(there: Page) -> None:
     archives = {one.get_attribute("data-archive") for one in found.all()}
     assert archives == {"cohort", "second"}
     expect(there.get_by_text("Taken from the archives in turn")).to_be_visible()
+    expect(there.get_by_text(re.compile("All fields are .* wide"))).to_be_visible()
+    of_first = found.first.get_attribute("data-archive")
+    expect(found.first.locator("img")).to_have_attribute("src", re.compile(f"/archives/{of_first}/.*/region"))
+    expect(there.get_by_text("filters are listed for one archive at a time")).to_be_visible()
     assert accessibility_faults(there) == []
     last = there.locator("[data-archive=second]").first
     slide_id = last.get_attribute("data-slide") or ""

@@ -18,6 +18,7 @@ from histoseek.errors import InputError, UnknownCase
 from histoseek.geometry import Rect
 from histoseek.rest.queries import Marks, ReportQuery, SearchRequest, SlideQuery, SlideRef, TextQuery
 from histoseek.rest.several import SeveralSearchRequest, SeveralSearchResponse
+from histoseek.search.explain import matching_fields
 from histoseek.search.queries import (
     ArchivedCase,
     ArchivedReport,
@@ -140,6 +141,7 @@ def test_all_archives_over_rest(client: Client) -> None:
     own = {name: client.search(name, SearchRequest(query=request.query, k=4)) for name in ("cohort", "work")}
     for one in whole.results:
         assert one.result == own[one.archive].results[one.result.rank - 1]
+    assert whole.field_um == own["work"].field_um
     second = client.search_several(request.model_copy(update={"offset": 2, "k": 2}))
     assert [(one.archive, one.result.slide_id) for one in second.results] == [
         (one.archive, one.result.slide_id) for one in whole.results[2:]
@@ -183,3 +185,22 @@ def test_what_fails_in_one_archive_is_said_and_spoils_no_other(indexed: Path, ot
     assert "grade" in (refused.error or "")
     assert str(indexed) not in (refused.error or "")
     assert [(one.archive, one.result.slide_id) for one in response.results] == [("other", "SIM-0001-00")]
+
+
+def test_fields_of_all_archives_are_of_one_size(
+    indexed: Path, other: Archive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = {"cohort": indexed, "other": tmp_path / "other.archive"}
+    context = Context.from_settings(ServerSettings(places, tmp_path / "state"))
+    request = SeveralSearchRequest(query=TextQuery(text="carcinoma"), k=6)
+    sizes_um = iter((100, 300))
+    monkeypatch.setattr(matching_fields, "choose_size_um", lambda longest_um: next(sizes_um))
+    answer = asyncio.run(search_archives(context, Caller("0", "ann", "read"), request))
+    response = SeveralSearchResponse.model_validate_json(bytes(answer.body))
+    context.close()
+    assert response.field_um == 300
+    assert {one.archive for one in response.results} == {"cohort", "other"}
+    for one in response.results:
+        field, spacing = one.result.field, one.result.slide.spacing_um_per_px
+        assert field is not None and spacing is not None
+        assert field.width == field.height == pytest.approx(300 / spacing, abs=3)

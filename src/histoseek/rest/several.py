@@ -69,7 +69,7 @@ class AskedArchive(Response):
 
 
 class SeveralSearchResponse(Response):
-    """Results of several archives, best first.
+    """Results of several archives, best first; field_um: the edge of all fields in µm, null where none has any.
 
     merged_by: "probability" where each archive has a probability for the same label, else "rank": the scores of
     different archives can't be compared, so their results are taken in turn.
@@ -80,3 +80,4 @@ class SeveralSearchResponse(Response):
     results: tuple[ArchiveResult, ...]
     archives: tuple[AskedArchive, ...]
     next_offset: int | None
+    field_um: float | None

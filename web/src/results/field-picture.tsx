@@ -10,18 +10,21 @@ const words = strings.results;
 const FIELD_PX = 224;
 const SHARP = 2;
 
+export interface FieldPictureProps {
+  readonly result: Result;
+  readonly field: Region | null;
+  /** That of the page by default. */
+  readonly archive?: string;
+}
+
 /** The field of a result, with what was found of it outlined where that is a region. */
-export function FieldPicture({ result, field }: { result: Result; field: Region | null }): JSX.Element {
+export function FieldPicture({ result, field, archive = archiveName.value }: FieldPictureProps): JSX.Element {
   const { slide, slide_id, region, outline } = result;
   if (!slide.has_image) return <span class="results-picture">{words.noImage}</span>;
-  if (!field) return <Thumbnail slideId={slide_id} />;
+  if (!field) return <Thumbnail archive={archive} slideId={slide_id} />;
   return (
     <span class="results-picture">
-      <Picture
-        width={FIELD_PX}
-        height={FIELD_PX}
-        src={slides.regionUrl(archiveName.value, slide_id, field, SHARP * FIELD_PX)}
-      >
+      <Picture width={FIELD_PX} height={FIELD_PX} src={slides.regionUrl(archive, slide_id, field, SHARP * FIELD_PX)}>
         <span>{words.noImage}</span>
       </Picture>
       {region && (
@@ -49,14 +52,10 @@ export function QueryFieldPicture({ slide, field }: { slide: QuerySlide; field: 
 }
 
 /** Of a slide whose places or scale are not known all is shown. */
-function Thumbnail({ slideId }: { slideId: string }): JSX.Element {
+function Thumbnail({ archive, slideId }: { archive: string; slideId: string }): JSX.Element {
   return (
     <span class="results-picture">
-      <Picture
-        width={FIELD_PX}
-        height={FIELD_PX}
-        src={slides.thumbnailUrl(archiveName.value, slideId, SHARP * FIELD_PX)}
-      >
+      <Picture width={FIELD_PX} height={FIELD_PX} src={slides.thumbnailUrl(archive, slideId, SHARP * FIELD_PX)}>
         <span>{words.noImage}</span>
       </Picture>
     </span>

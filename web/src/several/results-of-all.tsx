@@ -1,21 +1,22 @@
 /** Results of all archives as one list; each leads to its own archive. */
 import type { JSX } from "preact";
-import { searches, slides } from "../api/endpoints";
+import { searches } from "../api/endpoints";
 import type { ArchiveResult, AskedArchive, SeveralSearchResponse } from "../api/types";
+import { FieldSize } from "../results/field-card";
+import { FieldPicture } from "../results/field-picture";
 import { archive, archiveList } from "../state/archives";
 import { go, hrefTo, route } from "../state/navigation";
 import { useResource } from "../state/resource";
 import { searchRequestOf } from "../state/search-request";
 import { strings } from "../strings";
 import { Button } from "../ui/button";
-import { Picture } from "../ui/picture";
 import { ErrorPanel, Note, Spinner } from "../ui/status";
 import { ArchiveChoice } from "./archive-choice";
 import { HOME, namesArchived } from "./route";
+import "../results/results.css";
 import "./several.css";
 
 const words = strings.several;
-const THUMBNAIL_PX = 96;
 
 export function ResultsOfAll(): JSX.Element {
   const asked = searchRequestOf(route.value, archive.value);
@@ -47,6 +48,8 @@ function Answer({ answer }: { answer: SeveralSearchResponse }): JSX.Element {
           </ul>
         </Note>
       )}
+      <FieldSize sizeUm={answer.field_um} />
+      <p class="faint">{words.noFacets}</p>
       {answer.results.length === 0 && <Note>{words.none}</Note>}
       <ol class="several-list" start={answer.results[0]?.rank ?? 1} aria-label={words.results}>
         {answer.results.map((one) => (
@@ -69,15 +72,7 @@ function Found({ found }: { found: ArchiveResult }): JSX.Element {
   const facts = [slide.diagnosis, slide.organ, slide.stain].filter(Boolean).join(", ");
   return (
     <li class="several-result" data-slide={result.slide_id} data-archive={name}>
-      <span class="several-picture">
-        {slide.has_image && (
-          <Picture
-            src={slides.thumbnailUrl(name, result.slide_id, 2 * THUMBNAIL_PX)}
-            width={THUMBNAIL_PX}
-            height={THUMBNAIL_PX}
-          />
-        )}
-      </span>
+      <FieldPicture result={result} field={result.field ?? null} archive={name} />
       <div class="several-what">
         <h2>
           <span class="faint">{`${rank}. `}</span>

@@ -8,6 +8,7 @@ export const several = {
   slides: (count: number) => formatCount(count, "slide", "slides"),
   byProbability: (column: string) => `Ordered by how likely each has the same ${column}.`,
   byRank: "Taken from the archives in turn: scores of different archives can't be compared.",
+  noFacets: "Columns and their values differ between archives, so filters are listed for one archive at a time.",
   searching: "Searching all archives",
   none: "No archive has anything like it.",
   notAsked: (name: string, why: string) => `${name} was not searched. ${why}`,

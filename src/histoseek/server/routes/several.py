@@ -11,6 +11,8 @@ from fastapi import APIRouter, Response
 
 from histoseek.errors import HistoseekError, InputError
 from histoseek.rest import queries as rest
+from histoseek.rest.base import Region
+from histoseek.rest.results import FieldPair, Result
 from histoseek.rest.several import (
     MOST_ARCHIVES,
     ArchiveResult,
@@ -123,18 +125,41 @@ def _merge(
         entry.name: answer for entry, answer in zip(entries, answers, strict=True) if isinstance(answer, SearchResults)
     }
     merged = merge_results(found, request.k, request.offset)
+    sizes_um = {name: answer.field_um for name, answer in found.items() if answer.field_um}
+    widest_um = max(sizes_um.values(), default=None)
+    widen = {name: (widest_um or 1.0) / size_um for name, size_um in sizes_um.items()}
     last = request.offset + request.k
     response = SeveralSearchResponse(
         merged_by=merged.by,
         elapsed_ms=round((time.perf_counter() - began) * 1000, 3),
         results=tuple(
-            ArchiveResult(archive=one.archive, rank=rank, result=to_result(one.result))
+            ArchiveResult(
+                archive=one.archive, rank=rank, result=_widen_fields(to_result(one.result), widen.get(one.archive, 1.0))
+            )
             for rank, one in enumerate(merged.results, request.offset + 1)
         ),
         archives=tuple(_describe(entry, answer) for entry, answer in zip(entries, answers, strict=True)),
         next_offset=last if sum(len(answer) for answer in found.values()) > last else None,
+        field_um=widest_um,
     )
     return Response(response.model_dump_json(by_alias=True), media_type="application/json")
+
+
+def _widen_fields(result: Result, factor: float) -> Result:
+    """The same result with fields so many times as wide around their middles: archives choose sizes by themselves."""
+    further = tuple(
+        FieldPair(field=_widen(pair.field, factor), query_field=pair.query_field and _widen(pair.query_field, factor))
+        for pair in result.further_fields
+    )
+    field = result.field and _widen(result.field, factor)
+    query_field = result.query_field and _widen(result.query_field, factor)
+    return result.model_copy(update={"field": field, "query_field": query_field, "further_fields": further})
+
+
+def _widen(region: Region, factor: float) -> Region:
+    edge = round(region.width * factor)
+    x, y = (round(start + (region.width - edge) / 2) for start in (region.x, region.y))
+    return Region(x=x, y=y, width=edge, height=edge)
 
 
 def _describe(entry: ArchiveEntry, answer: SearchResults | HistoseekError) -> AskedArchive:
