@@ -339,3 +339,12 @@ def test_a_link_to_where_no_slide_is_shows_the_slide(opened: Page, slide_id: str
         expect(viewer.get_by_role("img", name=re.compile("Scale bar"))).to_be_visible()
         expect(magnification(viewer)).to_have_text(re.compile("^\\d+\u00d7$"))
         go(opened, "/history")
+
+
+def test_a_change_of_the_view_takes_no_new_address_back(viewer: Locator) -> None:
+    """As when a slide comes to rest, of which the address is told, just after a link was followed."""
+    button(viewer.page, "Hide the side panel").evaluate(
+        "button => { location.hash = location.hash + '&v.look=10,100,100,'; button.click(); }"
+    )
+    expect(button(viewer.page, "Show the side panel")).to_be_visible()
+    assert "v.look=" in viewer.page.url

@@ -15,6 +15,16 @@ function readAddress(): Route {
   return parseRoute(location.hash, texts);
 }
 
+/** The fragment that the route is of. */
+let followed = location.hash;
+
+/** Have the route be that of the address: what is changed before the browser tells of a new address is changed of that. */
+function follow(): void {
+  if (location.hash === followed) return;
+  followed = location.hash;
+  current.value = readAddress();
+}
+
 /** The route that is shown. */
 export const route = computed(() => current.value);
 
@@ -28,12 +38,14 @@ export function hrefTo(change: Partial<Route>): string {
 
 /** Go elsewhere: "push" for what the back button is to undo, "replace" for what it is to pass over. */
 export function go(change: Partial<Route>, how: "push" | "replace" = "push"): void {
+  follow();
   const next = { ...current.value, ...change };
   const href = formatRoute(next, texts);
   if (href !== formatRoute(current.value, texts)) {
     if (how === "push") history.pushState(null, "", href);
     else history.replaceState(null, "", href);
   }
+  followed = location.hash;
   current.value = next;
 }
 
@@ -53,13 +65,12 @@ export function ask(query: Query): void {
 
 /** Change a setting of a view that is part of the address; null takes it out. */
 export function show(name: string, value: string | null, how: "push" | "replace" = "replace"): void {
+  follow();
   const { [name]: _, ...others } = current.value.shown;
   go({ shown: value === null ? others : { ...others, [name]: value } }, how);
 }
 
 /** Follow the back button and links, which change nothing but the fragment; to be called once. */
 export function followAddress(): void {
-  addEventListener("hashchange", () => {
-    current.value = readAddress();
-  });
+  addEventListener("hashchange", follow);
 }
