@@ -124,7 +124,7 @@ def measure(archive: Path, state: Path, source: Path, given: argparse.Namespace)
         name, slides = asyncio.run(list_slides(server))
         tokens = make_tokens(source, state, given.clients)
         asyncio.run(open_up(server, name, slides))
-        asyncio.run(load(server, tokens, name, slides, given, given.warm_s))
+        asyncio.run(load(server, tokens, name, slides, given, given.warm_s, "warm"))
         cpu, own = cpu_seconds(server), time.process_time()
         seen = asyncio.run(load(server, tokens, name, slides, given, given.seconds))
         seen.server_cpu, seen.client_cpu = cpu_seconds(server) - cpu, time.process_time() - own
@@ -157,13 +157,19 @@ def connect(url: str, token: str) -> LeanClient:
 
 
 async def load(
-    server: RunningServer, tokens: list[str], archive: str, slides: list[str], given: argparse.Namespace, seconds: float
+    server: RunningServer,
+    tokens: list[str],
+    archive: str,
+    slides: list[str],
+    given: argparse.Namespace,
+    seconds: float,
+    seed: str = "",
 ) -> Seen:
-    """All persons at once, for so many seconds."""
+    """All persons at once, for so many seconds; seed: another one gives other questions, unasked before."""
     seen, began = Seen(), time.perf_counter()
     until = began + seconds
     persons = (
-        Person(server.url, token, archive, slides, seen, random.Random(number), given)
+        Person(server.url, token, archive, slides, seen, random.Random(f"{seed} {number}"), given)
         for number, token in enumerate(tokens)
     )
     await asyncio.gather(*(person.look_until(until) for person in persons))

@@ -8,8 +8,8 @@ from typing import Generic, TypeVar
 
 Value = TypeVar("Value")
 
-_FEW = 16
-"""As many as there are to a question, about: then rounds stay as short as that."""
+_FEW = 6
+"""As many as a browser asks for at once."""
 
 _LONGEST_WAIT_S = 2.0
 
