@@ -96,6 +96,23 @@ def test_a_rectangle_is_drawn_named_and_exported(viewer: Locator, server: Runnin
     assert f"annotation={feature['id']}" in page.url
 
 
+def test_what_was_typed_is_saved_when_another_slide_is_opened(viewer: Locator, server: RunningServer) -> None:
+    open_annotations(viewer)
+    drag(viewer, (500, 200), (700, 320))
+    viewer.get_by_label("Note").fill("Look again")
+    other = open_slide(viewer.page, OTHER)
+    expect(other.locator(".annotations-form")).to_have_count(0)
+    back = open_slide(viewer.page, SLIDE)
+    open_annotations(back)
+    expect(back.locator(".annotations-note")).to_have_text("Look again")
+    back.locator(".annotations-item").click()
+    back.get_by_label("Class").fill("Necrosis")
+    press(back, "Delete")
+    expect(back.locator(".annotations-item")).to_have_count(0)
+    expect(back.page.locator(".toast-error")).to_have_count(0)
+    assert saved(server, SLIDE) == []
+
+
 def test_a_link_opens_the_chosen_annotation(viewer: Locator, server: RunningServer) -> None:
     open_annotations(viewer)
     press(viewer, "Point")

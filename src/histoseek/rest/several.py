@@ -52,7 +52,7 @@ class ArchiveResult(Response):
     result: Result
 
 
-class AskedArchive(Response):
+class ArchiveOutcome(Response):
     """What became of the search in one archive; error: why it was not searched, null where it was.
 
     results: how many it gave; unlike: the query is unlike anything in it; nothing_fits: not even its best result fits
@@ -78,6 +78,6 @@ class SeveralSearchResponse(Response):
     merged_by: Literal["probability", "rank"]
     elapsed_ms: float
     results: tuple[ArchiveResult, ...]
-    archives: tuple[AskedArchive, ...]
+    archives: tuple[ArchiveOutcome, ...]
     next_offset: int | None
     field_um: float | None

@@ -1,5 +1,5 @@
 import type { JSX } from "preact";
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { annotations as api, type Picture } from "../api/endpoints";
 import type { AnnotationFeature } from "../api/types";
 import { downloadFrom } from "../export/download";
@@ -114,14 +114,23 @@ interface AnnotationFormProps {
 }
 
 function AnnotationForm({ annotation, annotations, onDone }: AnnotationFormProps): JSX.Element {
-  // What was typed and is not saved: it stays while the shape is changed, or comes anew.
+  // What was typed and is not saved yet: it stays while the shape is changed, or comes anew.
   const [typed, setTyped] = useState<Partial<Facts>>({});
   const facts = { ...factsOf(annotation), ...typed };
-  const change = (part: Partial<Facts>): void => setTyped({ ...typed, ...part });
+  const unsaved = useRef<(() => void) | null>(null);
+  const change = (part: Partial<Facts>): void => {
+    const next = { ...typed, ...part };
+    setTyped(next);
+    unsaved.current = () => void annotations.change(annotation, { facts: { ...factsOf(annotation), ...next } });
+  };
+  // Another annotation or slide is chosen, or the panel is closed: what was typed is saved without being asked.
+  useEffect(() => () => unsaved.current?.(), []);
   const save = async (): Promise<void> => {
+    unsaved.current = null;
     if (await annotations.change(annotation, { facts })) setTyped((now) => (now === typed ? {} : now));
   };
   const remove = (): void => {
+    unsaved.current = null;
     onDone(null);
     void annotations.remove(annotation);
     const undo = (): void => void annotations.add(annotation.geometry, factsOf(annotation));

@@ -1,7 +1,7 @@
 /** Results of all archives as one list; each leads to its own archive. */
 import type { JSX } from "preact";
 import { searches } from "../api/endpoints";
-import type { ArchiveResult, AskedArchive, SeveralSearchResponse } from "../api/types";
+import type { ArchiveOutcome, ArchiveResult, SeveralSearchResponse } from "../api/types";
 import { FieldSize } from "../results/field-card";
 import { FieldPicture } from "../results/field-picture";
 import { archive, archiveList } from "../state/archives";
@@ -61,7 +61,7 @@ function Answer({ answer }: { answer: SeveralSearchResponse }): JSX.Element {
   );
 }
 
-function notesOn({ name, error, unlike, nothing_fits }: AskedArchive): string[] {
+function notesOn({ name, error, unlike, nothing_fits }: ArchiveOutcome): string[] {
   if (error !== null) return [words.notAsked(name, error)];
   return [...(unlike ? [words.unlike(name)] : []), ...(nothing_fits ? [words.nothingFits(name)] : [])];
 }

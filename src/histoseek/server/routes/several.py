@@ -16,7 +16,7 @@ from histoseek.rest.results import FieldPair, Result
 from histoseek.rest.several import (
     MOST_ARCHIVES,
     ArchiveResult,
-    AskedArchive,
+    ArchiveOutcome,
     SeveralSearchRequest,
     SeveralSearchResponse,
 )
@@ -162,10 +162,10 @@ def _widen(region: Region, factor: float) -> Region:
     return Region(x=x, y=y, width=edge, height=edge)
 
 
-def _describe(entry: ArchiveEntry, answer: SearchResults | HistoseekError) -> AskedArchive:
+def _describe(entry: ArchiveEntry, answer: SearchResults | HistoseekError) -> ArchiveOutcome:
     if isinstance(answer, HistoseekError):
-        return AskedArchive(name=entry.name, error=format_detail(answer))
-    return AskedArchive(
+        return ArchiveOutcome(name=entry.name, error=format_detail(answer))
+    return ArchiveOutcome(
         name=entry.name,
         error=None,
         results=len(answer),
