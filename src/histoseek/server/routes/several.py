@@ -15,8 +15,8 @@ from histoseek.rest.base import Region
 from histoseek.rest.results import FieldPair, Result
 from histoseek.rest.several import (
     MOST_ARCHIVES,
-    ArchiveResult,
     ArchiveOutcome,
+    ArchiveResult,
     SeveralSearchRequest,
     SeveralSearchResponse,
 )
