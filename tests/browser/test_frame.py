@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.watched import Watched, accessibility_faults, expect_loaded
+from tests.server.conftest import new_token
 from tests.server.running import RunningServer, serving
 
 VIEWS = ["Slides", "Overview", "Collections", "Work", "History"]
@@ -41,12 +43,40 @@ def test_a_wrong_token_is_told_and_a_right_one_opens(watched: Watched, server: R
     watched.expect_complaint("401")
 
 
-def test_logging_out_asks_for_a_token_again(opened: Page) -> None:
+def test_logging_out_asks_for_a_token_again(opened: Page, watched: Watched) -> None:
     # Pictures that are still on their way would be refused, which the console reports.
     opened.locator("main img").first.wait_for()
     opened.wait_for_load_state("networkidle")
     opened.get_by_role("button", name="Log out").click()
     expect(opened.get_by_label("Token")).to_be_visible()
+    watched.expect_complaint("401")
+
+
+@pytest.mark.parametrize("way", ["logged out", "expired"])
+def test_somebody_else_finds_nothing_of_who_used_the_tab_before(
+    watched: Watched, server: RunningServer, way: str
+) -> None:
+    page = watched.page
+    page.goto(f"{server.url}#token={server.token}")
+    ask(page, "adenocarcinoma of Erika Mustermann")
+    page.wait_for_url("**/#/results?**")
+    expect_loaded(page)
+    assert "Mustermann" in page.evaluate("() => JSON.stringify({...sessionStorage})")
+    if way == "logged out":
+        page.get_by_role("button", name="Log out").click()
+        expect(page.get_by_label("Token")).to_be_visible()
+        assert "Mustermann" not in page.evaluate("() => JSON.stringify({...sessionStorage})")
+    else:
+        page.context.clear_cookies()
+        page.reload()
+    page.get_by_label("Token").fill(new_token(server))
+    page.get_by_role("button", name="Open").click()
+    expect(page).to_have_url(re.compile(r"/(#/[a-z]*(\?archive=cohort)?)?$"))
+    page.get_by_role("navigation").get_by_role("link", name="History").click()
+    expect(page.get_by_role("main", name="History")).to_be_visible()
+    expect(page.get_by_text("Mustermann")).to_have_count(0)
+    assert "Mustermann" not in page.evaluate("() => JSON.stringify({...sessionStorage})")
+    watched.expect_complaint("401")
 
 
 def test_what_was_asked_is_in_the_address_and_the_back_button_undoes_it(opened: Page) -> None:

@@ -100,7 +100,8 @@ def test_a_note_that_could_not_be_saved_stays_and_is_saved_later(
     type_into(second, "typical")
     expect(opened.locator(".collections-unsaved")).to_have_count(0)
     expect(first).to_have_value("see the margin")
-    assert notes(client, noted) == ["see the margin", "typical"]
+    # Each may have been sent by itself.
+    wait_for(lambda: notes(client, noted) == ["see the margin", "typical"])
     watched.expect_complaint("ERR_FAILED")
 
 

@@ -37,7 +37,7 @@ export async function openSession(): Promise<void> {
 /** Start a session with a token; what is wrong with it is in `sessionError`. */
 export async function logIn(token: string): Promise<void> {
   try {
-    session.value = await sessions.start(token);
+    begin(await sessions.start(token));
     sessionError.value = null;
     sessionEnded.value = false;
   } catch (error) {
@@ -50,6 +50,7 @@ export async function logOut(): Promise<void> {
   try {
     await sessions.end();
     session.value = "none";
+    forgetPerson();
   } catch (error) {
     toast(asApiError(error).message, "error");
   }
@@ -71,10 +72,29 @@ export function currentSession(): Session | null {
 
 async function resume(): Promise<void> {
   try {
-    session.value = await sessions.current();
+    begin(await sessions.current());
   } catch (error) {
     const failure = asApiError(error);
     session.value = "none";
     sessionError.value = failure.status === 401 ? null : failure;
   }
+}
+
+/** Whose searches, pasted reports and addresses this tab has. */
+const PERSON = "histoseek.person";
+
+/** Show the page to whoever has the session; of somebody else who used this tab before, nothing is left. */
+function begin(opened: Session): void {
+  const before = sessionStorage.getItem(PERSON);
+  session.value = opened;
+  if (before !== null && before !== opened.name) forgetPerson();
+  sessionStorage.setItem(PERSON, opened.name);
+}
+
+/** Forget all that the tab keeps, and load the page anew, as what is in memory may be somebody's, too. */
+function forgetPerson(): void {
+  const names = Array.from({ length: sessionStorage.length }, (_, at) => sessionStorage.key(at) ?? "");
+  for (const name of names.filter((one) => one.startsWith("histoseek."))) sessionStorage.removeItem(name);
+  history.replaceState(null, "", location.pathname + location.search);
+  location.reload();
 }
