@@ -79,6 +79,23 @@ def test_somebody_else_finds_nothing_of_who_used_the_tab_before(
     watched.expect_complaint("401")
 
 
+def test_a_tab_notices_that_somebody_else_has_the_session(opened: Page, server: RunningServer) -> None:
+    ask(opened, "adenocarcinoma of Erika Mustermann")
+    opened.wait_for_url("**/#/results?**text=**")
+    expect_loaded(opened)
+    other = opened.context.new_page()
+    other.goto(server.url)
+    other.get_by_role("button", name="Log out").click()
+    other.get_by_label("Token").fill(new_token(server))
+    other.get_by_role("button", name="Open").click()
+    expect(other.get_by_role("button", name=re.compile("^Log out"))).to_be_visible()
+    opened.evaluate("() => document.dispatchEvent(new Event('visibilitychange'))")
+    expect(opened).to_have_url(re.compile(r"/(#/[a-z]*(\?archive=cohort)?)?$"))
+    opened.get_by_role("navigation").get_by_role("link", name="History").click()
+    expect(opened.get_by_role("main", name="History")).to_be_visible()
+    expect(opened.get_by_text("Mustermann")).to_have_count(0)
+
+
 def test_what_was_asked_is_in_the_address_and_the_back_button_undoes_it(opened: Page) -> None:
     ask(opened, "carcinoma")
     opened.wait_for_url("**/#/results?**text=carcinoma**")

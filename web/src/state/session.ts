@@ -28,6 +28,9 @@ export async function openSession(): Promise<void> {
     if (currentSession()) sessionEnded.value = true;
     session.value = "none";
   });
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState === "visible") void checkPerson();
+  });
   const token = tokenOf(location.hash);
   if (!token) return resume();
   history.replaceState(null, "", location.pathname + location.search);
@@ -89,6 +92,14 @@ function begin(opened: Session): void {
   session.value = opened;
   if (before !== null && before !== opened.name) forgetPerson();
   sessionStorage.setItem(PERSON, opened.name);
+}
+
+/** Another tab may have logged out, and somebody else in, meanwhile: the cookie is that of all tabs. */
+async function checkPerson(): Promise<void> {
+  const before = currentSession();
+  if (!before) return;
+  const now = await sessions.current().catch(() => null);
+  if (now && now.name !== before.name) begin(now);
 }
 
 /** Forget all that the tab keeps, and load the page anew, as what is in memory may be somebody's, too. */
