@@ -36,6 +36,10 @@ _REFUSED = re.compile(
     r"role \".*\" does not exist|is not permitted to log in|permission denied for database|"
     r"certificate|SSL|requires a valid client"
 )
+_TLS_CUT = re.compile(
+    r"SSL SYSCALL|SSL connection has been closed|SSL error: unexpected eof|during SSL exchange|to SSL negotiation"
+)
+"""What libpq says of TLS where the server went away, or had not come back, while it was spoken."""
 _NO_DATABASE = re.compile(r"database \"(.*)\" does not exist")
 _NO_HOST = re.compile(r"could not translate host name|Name or service not known|failed to resolve")
 
@@ -49,7 +53,7 @@ def is_passing(error: psycopg.Error) -> bool:
     if error.sqlstate is not None:
         return error.sqlstate.startswith(("08", "57P"))
     text = _get_line(error)
-    return not (_REFUSED.search(text) or _NO_DATABASE.search(text) or ("server closed" not in text and "SSL" in text))
+    return not (_is_refusal(text) or _NO_DATABASE.search(text))
 
 
 def translate(error: psycopg.Error, address: str) -> ArchiveError:
@@ -72,10 +76,14 @@ def _translate_unreachable(error: psycopg.Error, address: str, text: str) -> Arc
     if (match := _NO_DATABASE.search(text)) is not None:
         advice = f"Make it with: createdb {match.group(1)}"
         return ServerUnsuited(address, f"the server has no database {match.group(1)}", advice)
-    if error.sqlstate is None and _REFUSED.search(text):
+    if error.sqlstate is None and _is_refusal(text):
         advice = "Check user and password (PGPASSWORD, ~/.pgpass), sslmode, and the server's pg_hba.conf"
         return AccessDenied(address, text, advice)
     return ServerUnreachable(address, text)
+
+
+def _is_refusal(text: str) -> bool:
+    return _REFUSED.search(text) is not None and _TLS_CUT.search(text) is None
 
 
 @contextmanager
