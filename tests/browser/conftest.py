@@ -86,6 +86,13 @@ def server(kept_server: RunningServer) -> RunningServer:
 
 
 @pytest.fixture
+def client(server: RunningServer) -> Iterator[Client]:
+    """Whoever uses the page, by another way."""
+    with server.client() as made:
+        yield made
+
+
+@pytest.fixture
 def opened(page: Page, server: RunningServer) -> Page:
     """The page of the server, opened with its token."""
     return open_page(page, server)

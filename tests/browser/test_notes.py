@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,16 +11,9 @@ from histoseek.api import Archive
 from histoseek.client.client import Client
 from histoseek.rest.workspace import Collection, CollectionContent, CollectionItem
 from tests.browser.watched import Watched, accessibility_faults
-from tests.server.running import RunningServer
 from tests.waiting import wait_for
 
 COLLECTIONS = "**/api/v1/collections/*"
-
-
-@pytest.fixture
-def client(server: RunningServer) -> Iterator[Client]:
-    with server.client() as made:
-        yield made
 
 
 @pytest.fixture

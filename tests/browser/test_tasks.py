@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -24,12 +23,6 @@ ARCHIVE = "cohort"
 HIDE_LABELS = "document.querySelectorAll('.viewer-frame-label').forEach((one) => { one.style.visibility = 'hidden' })"
 MOST_STOPS = 80
 FRAME_PX = 4
-
-
-@pytest.fixture
-def client(server: RunningServer) -> Iterator[Client]:
-    with server.client() as made:
-        yield made
 
 
 def go(page: Page, address: str) -> None:

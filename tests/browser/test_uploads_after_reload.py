@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,13 +17,6 @@ from tests.server.running import RunningServer
 def work(page: Page, server: RunningServer) -> Page:
     """The page of what is under way."""
     return open_work(page, server)
-
-
-@pytest.fixture
-def client(server: RunningServer) -> Iterator[Client]:
-    """Whoever uses the page, by another way."""
-    with server.client() as made:
-        yield made
 
 
 @pytest.fixture

@@ -98,13 +98,7 @@ class Client(AnnotationClient, SharedWork):
 
     def list_slides(self, archive: str, where: str | None = None) -> Iterator[Slide]:
         """All slides that satisfy a filter, by id, fetched page by page."""
-        after: str | None = None
-        while True:
-            page = self._get(Page[Slide], f"{make_archive_path(archive)}/slides", where=where, after=after, limit=500)
-            yield from page.items
-            after = page.next
-            if after is None:
-                return
+        return self._walk_pages(Page[Slide], f"{make_archive_path(archive)}/slides", where=where, limit=500)
 
     def list_slide_page(self, archive: str, request: ListRequest | None = None) -> SlideListing:
         """A page of slides of a filter in any order, by default the newest first, with how many there are."""
@@ -302,13 +296,7 @@ class Client(AnnotationClient, SharedWork):
 
     def list_import_folder(self, archive: str) -> Iterator[ImportFile]:
         """The slides in the server's import folder, by name, and which of them the archive has."""
-        after: str | None = None
-        while True:
-            page = self._get(ImportListing, f"{make_archive_path(archive)}/import", after=after, limit=500)
-            yield from page.items
-            after = page.next
-            if after is None:
-                return
+        return self._walk_pages(ImportListing, f"{make_archive_path(archive)}/import", limit=500)
 
     def retry_job(self, job_id: str) -> Job:
         """Index the files of the import folder again that a job did not take in."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
@@ -11,12 +12,13 @@ import httpx2
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from histoseek.client.errors import NoServer, ServerProblem
-from histoseek.rest.base import Problem
+from histoseek.rest.base import Page, Problem, Response
 
 API = "/api/v1"
 _TIMEOUT_S = 120.0
 
 Model = TypeVar("Model", bound=BaseModel)
+Item = TypeVar("Item", bound=Response)
 
 
 class Connection:
@@ -41,6 +43,16 @@ class Connection:
 
     def _get_all(self, model: type[Model], path: str, **parameters: Any) -> tuple[Model, ...]:
         return TypeAdapter(tuple[model, ...]).validate_json(self._request("GET", path, **parameters).content)  # type: ignore[valid-type]
+
+    def _walk_pages(self, model: type[Page[Item]], path: str, **parameters: Any) -> Iterator[Item]:
+        """What a list has, fetched page by page."""
+        after: str | None = None
+        while True:
+            page = self._get(model, path, after=after, **parameters)
+            yield from page.items
+            after = page.next
+            if after is None:
+                return
 
     def _send(self, model: type[Model], method: str, path: str, request: BaseModel) -> Model:
         return parse(model, self._request(method, path, content=request.model_dump_json()))

@@ -26,14 +26,7 @@ class SharedWork(Connection):
 
     def list_collection_slides(self, collection_id: str) -> Iterator[CollectionSlide]:
         """The slides of a collection in their order, fetched page by page; all of one version, or ServerProblem."""
-        after: str | None = None
-        while True:
-            path = f"{_make_collection_path(collection_id)}/slides"
-            page = self._get(Page[CollectionSlide], path, after=after, limit=1000)
-            yield from page.items
-            after = page.next
-            if after is None:
-                return
+        return self._walk_pages(Page[CollectionSlide], f"{_make_collection_path(collection_id)}/slides", limit=1000)
 
     def create_collection(self, content: CollectionContent) -> Collection:
         """Create a collection."""

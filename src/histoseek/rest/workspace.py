@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, StrictBool
 
 from histoseek.rest.archives import ImageInfo, Value
-from histoseek.rest.base import Region, Request, Response, ShortText, SlideId, UploadId, make_example_config
+from histoseek.rest.base import Page, Region, Request, Response, ShortText, SlideId, UploadId, make_example_config
 from histoseek.rest.queries import Query
 
 Role = Literal["read", "write"]
@@ -120,13 +120,12 @@ class ImportFile(Response):
     refused: str | None
 
 
-class ImportListing(Response):
+class ImportListing(Page[ImportFile]):
     """A page of the import folder by name; next: the cursor of the next page; total: how many slides lie there.
 
     is_cut: the folder holds more than is looked at; the rest is not listed.
     """
 
-    items: tuple[ImportFile, ...]
     next: str | None
     total: int
     is_cut: bool

@@ -1,5 +1,6 @@
 /** The last searches of this tab; they go when it is closed. */
 import { signal } from "@preact/signals";
+import { keepList, OURS, recallList } from "./tab-storage";
 
 /** href: leads to the same search; label, filters: what was asked, in words; results: how many its page has. */
 export interface PastSearch {
@@ -11,19 +12,15 @@ export interface PastSearch {
   readonly results: number;
 }
 
-const KEY = "histoseek.searches";
+const KEY = `${OURS}searches`;
 const MOST = 50;
 
-export const pastSearches = signal<readonly PastSearch[]>(stored());
+export const pastSearches = signal<readonly PastSearch[]>(recallList(KEY));
 
 /** Note a search, the latest first; the same search again takes its former place away. */
 export function noteSearch(search: PastSearch): void {
   pastSearches.value = withSearch(pastSearches.peek(), search);
-  try {
-    sessionStorage.setItem(KEY, JSON.stringify(pastSearches.value));
-  } catch {
-    // The storage is full: what is past is known until the page is loaded anew.
-  }
+  keepList(KEY, pastSearches.value);
 }
 
 export function forgetSearches(): void {
@@ -34,13 +31,4 @@ export function forgetSearches(): void {
 /** Searches with one more, the latest first, each address once. */
 export function withSearch(searches: readonly PastSearch[], search: PastSearch): readonly PastSearch[] {
   return [search, ...searches.filter((one) => one.href !== search.href)].slice(0, MOST);
-}
-
-function stored(): readonly PastSearch[] {
-  try {
-    const value: unknown = JSON.parse(sessionStorage.getItem(KEY) ?? "[]");
-    return Array.isArray(value) ? value : [];
-  } catch {
-    return [];
-  }
 }

@@ -4,6 +4,7 @@ import { onUnauthorised } from "../api/client";
 import { sessions } from "../api/endpoints";
 import { type ApiError, asApiError } from "../api/error";
 import type { Session } from "../api/types";
+import { forgetKept, OURS } from "./tab-storage";
 import { toast } from "./toasts";
 
 /** "unknown" until the server has said; "none": a token is needed. */
@@ -84,7 +85,7 @@ async function resume(): Promise<void> {
 }
 
 /** Whose searches, pasted reports and addresses this tab has. */
-const PERSON = "histoseek.person";
+const PERSON = `${OURS}person`;
 
 /** Show the page to whoever has the session; of somebody else who used this tab before, nothing is left. */
 function begin(opened: Session): void {
@@ -104,8 +105,7 @@ async function checkPerson(): Promise<void> {
 
 /** Forget all that the tab keeps, and load the page anew, as what is in memory may be somebody's, too. */
 function forgetPerson(): void {
-  const names = Array.from({ length: sessionStorage.length }, (_, at) => sessionStorage.key(at) ?? "");
-  for (const name of names.filter((one) => one.startsWith("histoseek."))) sessionStorage.removeItem(name);
+  forgetKept(sessionStorage, OURS);
   history.replaceState(null, "", location.pathname + location.search);
   location.reload();
 }

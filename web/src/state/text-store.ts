@@ -1,7 +1,8 @@
 /** Report texts that were pasted, kept in this tab only and until it is closed. */
 import type { TextStore } from "./query-parameters";
+import { forgetKept, OURS } from "./tab-storage";
 
-const PREFIX = "histoseek.text.";
+const PREFIX = `${OURS}text.`;
 
 type Kept = Pick<Storage, "getItem" | "setItem" | "removeItem" | "key" | "length">;
 
@@ -26,14 +27,9 @@ function write(storage: Kept, key: string, text: string): void {
   try {
     storage.setItem(PREFIX + key, text);
   } catch {
-    forgetTexts(storage);
+    forgetKept(storage, PREFIX);
     storage.setItem(PREFIX + key, text);
   }
-}
-
-function forgetTexts(storage: Kept): void {
-  const names = Array.from({ length: storage.length }, (_, at) => storage.key(at) ?? "");
-  for (const name of names.filter((one) => one.startsWith(PREFIX))) storage.removeItem(name);
 }
 
 /** FNV-1a over UTF-16 units, twice with different starts: 64 bits that tell the texts of one tab apart. */

@@ -1,23 +1,19 @@
 /** Reports that came with slides, by the ids of the uploads: without identifiers, kept until this tab is closed. */
 import { effect, signal } from "@preact/signals";
+import { keepList, OURS, recallList } from "../state/tab-storage";
 
 export interface ReportText {
   readonly name: string;
   readonly text: string;
 }
 
-const KEY = "histoseek.reports";
+const KEY = `${OURS}reports`;
 
-export const reportTexts = signal<ReadonlyMap<string, ReportText>>(stored());
+export const reportTexts = signal<ReadonlyMap<string, ReportText>>(
+  new Map(recallList<[string, ReportText]>(KEY).filter(Array.isArray)),
+);
 
-effect(() => {
-  const texts = reportTexts.value;
-  try {
-    sessionStorage.setItem(KEY, JSON.stringify([...texts]));
-  } catch {
-    // The storage is full: they are known until the page is loaded anew.
-  }
-});
+effect(() => keepList(KEY, [...reportTexts.value]));
 
 /** Attach a text to an upload, after those that it has. */
 export function attachReport(uploadId: string, report: ReportText): void {
@@ -30,13 +26,4 @@ export function attachReport(uploadId: string, report: ReportText): void {
 export function detachReports(uploadId: string): void {
   const others = new Map(reportTexts.peek());
   if (others.delete(uploadId)) reportTexts.value = others;
-}
-
-function stored(): ReadonlyMap<string, ReportText> {
-  try {
-    const pairs: unknown = JSON.parse(sessionStorage.getItem(KEY) ?? "[]");
-    return new Map(Array.isArray(pairs) ? pairs : []);
-  } catch {
-    return new Map();
-  }
 }

@@ -37,14 +37,20 @@ MAX_SHARED_LISTED = 200
 _CURSOR = re.compile(r"([0-9]{1,15})\.([0-9]{1,15})")
 """The version of a collection and a place in it."""
 
-_HEADS = (
-    "SELECT c.*, own.access AS named, general.access AS general,"
-    " (SELECT count(*) FROM collection_items AS i WHERE i.collection_id = c.collection_id) AS slides"
+_COLLECTIONS = (
     " FROM collections AS c"
     " LEFT JOIN collection_shares AS own ON own.collection_id = c.collection_id AND own.grantee = ?1"
     " LEFT JOIN collection_shares AS general ON general.collection_id = c.collection_id AND general.grantee = ?2"
 )
-"""Collections without their items; ?1: the caller, ?2: EVERYBODY."""
+"""With what is granted of them; ?1: the caller, ?2: EVERYBODY."""
+
+_GRANTS = "c.*, own.access AS named, general.access AS general"
+
+_HEADS = (
+    f"SELECT {_GRANTS}, (SELECT count(*) FROM collection_items AS i WHERE i.collection_id = c.collection_id) AS slides"
+    f"{_COLLECTIONS}"
+)
+"""Collections without their items."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +222,7 @@ class CollectionStore:
 
     def leave(self, caller: str, collection_id: str) -> None:
         """Take another's collection off the caller's list; raises NotFound, InputError for the caller's own."""
-        if self.get(caller, collection_id).access == "own":
+        if self.get_head(caller, collection_id).access == "own":
             raise InputError("collection", "is yours", "Delete it, or share it with nobody")
         with self._state.open_transaction() as connection:
             leave(connection, collection_id, caller)
@@ -245,17 +251,13 @@ class CollectionStore:
             ).rowcount
 
     def _require_owner(self, caller: str, collection_id: str) -> None:
-        if self.get(caller, collection_id).access != "own":
+        if self.get_head(caller, collection_id).access != "own":
             raise Forbidden("collection", "only its owner may do this", "You can leave it")
 
     def _find(self, caller: str, collection_id: str) -> StoredCollection | None:
         """The collection in one read, so that its items are those of its version; None for what is not shared."""
         rows = self._state.read(
-            "SELECT c.*, i.archive, i.slide_id, i.note, i.added, own.access AS named, general.access AS general"
-            " FROM collections AS c"
-            " LEFT JOIN collection_shares AS own ON own.collection_id = c.collection_id AND own.grantee = ?1"
-            " LEFT JOIN collection_shares AS general"
-            " ON general.collection_id = c.collection_id AND general.grantee = ?2"
+            f"SELECT {_GRANTS}, i.archive, i.slide_id, i.note, i.added{_COLLECTIONS}"
             " LEFT JOIN collection_items AS i ON i.collection_id = c.collection_id"
             " WHERE c.collection_id = ?3 ORDER BY i.place",
             (caller, EVERYBODY, collection_id),
