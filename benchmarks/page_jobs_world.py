@@ -66,7 +66,7 @@ class World:
 
     def worklist_files(self) -> dict[str, bytes]:
         """Names and contents of slides that the archive does not know."""
-        return {f"case-{at}.tiff": self.new_file(4 * at) for at in range(WORKLIST)}
+        return {f"case-{at}.tiff": self.new_file(2 * at) for at in range(WORKLIST)}
 
     def require_ranking(self, shown: Sequence[str], query: Query) -> None:
         """What is shown must be what Python finds, in its order."""
